@@ -1,0 +1,30 @@
+// Compiles src/ to dist/ and makes the `longshore` command executable. Runs on `npm ci` too (as `prepare`), and then must not
+// stand in the way of an install without development dependencies.
+import { spawnSync } from 'node:child_process';
+import { chmodSync, rmSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+
+const compiler = findCompiler();
+if (compiler === undefined) {
+  console.log('build: typescript is not installed (no development dependencies), so dist/ stays as it is');
+  process.exit(0);
+}
+
+rmSync(`${root}dist`, { recursive: true, force: true });
+const { status, error } = spawnSync(process.execPath, [compiler, '-p', 'tsconfig.build.json'], { cwd: root, stdio: 'inherit' });
+if (error !== undefined) throw error;
+if (status !== 0) process.exit(status ?? 1);
+// npm sets the bit when it links the package's commands, but not for a checkout that is run in place.
+chmodSync(`${root}dist/cli/main.js`, 0o755);
+
+/** The compiler's script, or undefined where it isn't installed. */
+function findCompiler() {
+  try {
+    return createRequire(import.meta.url).resolve('typescript/bin/tsc');
+  } catch {
+    return undefined; // That it can't be resolved is the answer.
+  }
+}
