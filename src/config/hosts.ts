@@ -1,0 +1,115 @@
+// From a host's entry in the file to what the connecting rooms need, with the local files it names.
+import { readFileSync } from 'node:fs';
+import { isAbsolute, relative, resolve } from 'node:path';
+import { parseRemotePath } from '../core/remote-path.js';
+import type { HostProfile } from '../core/ports.js';
+import { errorCode } from './document.js';
+import type { ConfigDocument } from './document.js';
+import { keyText, shownValue, valueAt } from './problems.js';
+import type { ConfigProblem } from './problems.js';
+import { SSH_PORT } from './schema.js';
+import type { HostContent } from './schema.js';
+import type { EmbeddedHostConfig, HostAuthentication, HostConfig, SshHostConfig } from './types.js';
+
+/** PEM and OpenSSH's own format; PuTTY's. Catches the public key named by mistake before a host refuses it. */
+const PRIVATE_KEY = /PRIVATE KEY-----|^PuTTY-User-Key-File-/;
+
+/** The local files that hosts name, by key: `hosts[0].privateKeyFile`. Looks at the unchecked tree, to find their problems too. */
+export interface HostFiles {
+  readonly contents: ReadonlyMap<string, string>;
+  readonly problems: readonly ConfigProblem[];
+}
+
+export function readHostFiles({ value, written, baseDirectory }: ConfigDocument): HostFiles {
+  const contents = new Map<string, string>();
+  const problems: ConfigProblem[] = [];
+  const hosts = valueAt(value, ['hosts']);
+  for (const index of Array.isArray(hosts) ? hosts.keys() : []) {
+    for (const name of ['privateKeyFile', 'knownHostsFile']) {
+      const file = valueAt(hosts, [index, name]);
+      if (typeof file !== 'string' || file === '') continue;
+      const path = ['hosts', index, name];
+      const key = keyText(path);
+      const shown = shownValue(written, path);
+      try {
+        const content = readFileSync(resolve(baseDirectory, file), 'utf8');
+        contents.set(key, content);
+        if (name === 'privateKeyFile' && !PRIVATE_KEY.test(content))
+          problems.push({ key, message: `must name a file with a private key${shown}` });
+      } catch (error) {
+        problems.push({ key, message: `can't be read, ${errorCode(error)}${shown}` });
+      }
+    }
+  }
+  return { contents, problems };
+}
+
+/** What an entry that fits schema and rules comes to. */
+export function toHostConfig(
+  host: HostContent,
+  index: number,
+  context: { baseDirectory: string; files: HostFiles },
+): HostConfig {
+  if (host.embedded !== undefined) return toEmbeddedHost(host, host.embedded, context.baseDirectory);
+  const content = (name: string): string | undefined => context.files.contents.get(keyText(['hosts', index, name]));
+  const knownHosts = content('knownHostsFile');
+  return {
+    kind: 'ssh',
+    profile: toProfile(host),
+    address: required(host.address),
+    port: host.port ?? SSH_PORT,
+    username: required(host.username),
+    authentication: toAuthentication(host, content('privateKeyFile')),
+    ...(host.hostKeys === undefined ? {} : { hostKeys: host.hostKeys }),
+    ...(knownHosts === undefined ? {} : { knownHosts }),
+  } satisfies SshHostConfig;
+}
+
+function toEmbeddedHost(host: HostContent, embedded: NonNullable<HostContent['embedded']>, base: string): EmbeddedHostConfig {
+  return {
+    kind: 'embedded',
+    profile: toProfile(host),
+    directory: resolve(base, embedded.directory),
+    port: embedded.port,
+    stateDirectory: resolve(base, embedded.stateDirectory),
+  };
+}
+
+/** An embedded host serves its whole directory; its own keys must not be in it. */
+export function checkStateDirectory(host: HostConfig, index: number): readonly ConfigProblem[] {
+  if (host.kind !== 'embedded') return [];
+  const inside = relative(host.directory, host.stateDirectory);
+  if (inside.split(/[\\/]/)[0] === '..' || isAbsolute(inside)) return [];
+  return [
+    {
+      key: keyText(['hosts', index, 'embedded', 'stateDirectory']),
+      message: 'must be outside embedded.directory, which clients can read',
+    },
+  ];
+}
+
+function toAuthentication(host: HostContent, privateKey: string | undefined): HostAuthentication {
+  if (privateKey !== undefined) {
+    return { kind: 'key', privateKey, ...(host.passphrase === undefined ? {} : { passphrase: host.passphrase }) };
+  }
+  if (host.password !== undefined) return { kind: 'password', password: host.password };
+  return { kind: 'agent', socket: required(host.agent) };
+}
+
+function toProfile(host: HostContent): HostProfile {
+  return {
+    id: host.id,
+    name: host.name ?? host.id,
+    roots: host.roots ?? [required(parseRemotePath('/'))],
+    ...(host.allow === undefined ? {} : { allow: host.allow }),
+    strategy: host.strategy,
+    durability: host.durability,
+    verify: host.verify,
+  };
+}
+
+/** What the rules have seen to; its absence is a fault of ours. */
+function required<T>(value: T | undefined): T {
+  if (value === undefined) throw new Error('a rule of the configuration was not applied');
+  return value;
+}

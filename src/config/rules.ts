@@ -1,0 +1,124 @@
+// What holds between keys of the configuration. The rules run on whatever the schema made of the file, also when parts of it
+// were refused, so that a person sees all problems at once; hence they look before they trust.
+import { z } from 'zod';
+import { isWithin } from '../core/remote-path.js';
+import type { RemotePath } from '../core/remote-path.js';
+import { keyText } from './problems.js';
+import type { KeyPath } from './problems.js';
+import { MAX_CHUNKS, fileSchema } from './schema.js';
+import type { FileContent, HostContent } from './schema.js';
+import { SIZE } from './units.js';
+
+type Report = (path: KeyPath, message: string) => void;
+
+/** Schema and rules. */
+export const configSchema = fileSchema.check(
+  z.superRefine(
+    (content, context) => {
+      if (!isMap(content)) return;
+      checkContent(content, (path, message) => {
+        context.addIssue({ code: 'custom', path: [...path], message });
+      });
+    },
+    { when: () => true },
+  ),
+);
+
+function checkContent(content: FileContent, report: Report): void {
+  if (content.redis !== undefined) {
+    report(['redis'], 'not available in this version, which keeps claims in memory for one process; leave it out');
+  }
+  checkAccess(content, report);
+  if (isMap(content.limits)) checkLimits(content.limits, report);
+  if (!Array.isArray(content.hosts)) return;
+  const firstOf = new Map<unknown, number>();
+  for (const [index, host] of content.hosts.entries()) {
+    if (!isMap(host)) continue;
+    const first = firstOf.get(host.id);
+    if (first !== undefined) report(['hosts', index, 'id'], `must be unique; ${keyText(['hosts', first])} has it too`);
+    else if (typeof host.id === 'string') firstOf.set(host.id, index);
+    checkHost(host, (path, message) => {
+      report(['hosts', index, ...path], message);
+    });
+  }
+}
+
+function checkAccess({ auth, listen }: FileContent, report: Report): void {
+  if (!isMap(auth) || !isMap(listen)) return;
+  if (auth.mode === 'jwt')
+    report(['auth', 'mode'], 'must be none, on a loopback address: jwt is not available in this version');
+  else if (auth.jwt !== undefined) report(['auth', 'jwt'], 'not available in this version; leave it out');
+  if (auth.mode === 'none' && typeof listen.address === 'string' && !isLoopback(listen.address)) {
+    const why = 'with auth.mode none anybody who reaches it may write to the hosts';
+    report(['listen', 'address'], `must be loopback (127.0.0.1, ::1 or localhost): ${why}`);
+  }
+}
+
+/** Whether only this machine can reach the address (RFC 1122 section 3.2.1.3, RFC 4291 section 2.5.3, RFC 6761 section 6.3). */
+function isLoopback(address: string): boolean {
+  return address === 'localhost' || address === '::1' || /^127(?:\.[0-9]{1,3}){3}$/.test(address);
+}
+
+const SSH_ONLY = [
+  'address',
+  'port',
+  'username',
+  'privateKeyFile',
+  'passphrase',
+  'password',
+  'agent',
+  'hostKeys',
+  'knownHostsFile',
+] as const;
+const LOGINS = ['privateKeyFile', 'password', 'agent'] as const;
+
+function checkHost(host: HostContent, report: Report): void {
+  if (host.embedded === undefined) checkSshHost(host, report);
+  else {
+    for (const key of SSH_ONLY) if (host[key] !== undefined) report([key], 'has no place in an embedded host');
+  }
+  if (Array.isArray(host.roots)) checkRoots(host.roots, report);
+  const { groups, persons } = host.allow ?? {};
+  if (groups?.length === 0 && persons?.length === 0) {
+    report(['allow'], 'must name groups or persons; leave it out to allow everybody');
+  }
+}
+
+function checkSshHost(host: HostContent, report: Report): void {
+  for (const key of ['address', 'username', 'roots'] as const) if (host[key] === undefined) report([key], 'is required');
+  const logins = LOGINS.filter((key) => host[key] !== undefined);
+  if (logins.length === 0) report([], `needs one of ${LOGINS.join(', ')}`);
+  if (logins.length > 1) report([], `must have only one of ${logins.join(', ')}`);
+  if (host.passphrase !== undefined && host.privateKeyFile === undefined) report(['passphrase'], 'belongs to a privateKeyFile');
+  if (host.hostKeys === undefined && host.knownHostsFile === undefined) {
+    report([], 'needs hostKeys or knownHostsFile: without them anybody could pass for the host');
+  }
+}
+
+/** Staging lives in the root, so that one target under two roots would have two places for its bytes. */
+function checkRoots(roots: readonly (RemotePath | undefined)[], report: Report): void {
+  for (const [index, root] of roots.entries()) {
+    if (typeof root !== 'string') continue;
+    const outer = roots.findIndex(
+      (other, at) => at !== index && typeof other === 'string' && isWithin(root, other) && (other !== root || at < index),
+    );
+    if (outer >= 0) report(['roots', index], `is within roots[${outer}] already; leave it out`);
+  }
+}
+
+function checkLimits(limits: FileContent['limits'], report: Report): void {
+  const { chunkBytes, maxChunkBytes, maxFileBytes, claimTtl, stagingTtl } = limits;
+  if (chunkBytes > maxChunkBytes) {
+    report(['limits', 'chunkBytes'], `must not be more than limits.maxChunkBytes, ${SIZE.format(maxChunkBytes)}`);
+  }
+  if (maxFileBytes > maxChunkBytes * MAX_CHUNKS) {
+    const most = SIZE.format(maxChunkBytes * MAX_CHUNKS);
+    report(['limits', 'maxFileBytes'], `must not be more than ${MAX_CHUNKS} chunks of limits.maxChunkBytes, ${most}`);
+  }
+  if (stagingTtl < claimTtl) report(['limits', 'stagingTtl'], 'must not be shorter than limits.claimTtl');
+}
+
+/** What the schema refused may be anything, whatever its type says. */
+function isMap(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,254 @@
+// The definition of the configuration file: keys, types, units, bounds and defaults, each in this one place. The JSON Schema for
+// editors and the table in docs/configuration.md are made from it (scripts/config-docs.mjs).
+import { z } from 'zod';
+import { parseRemotePath, pathFlaw } from '../core/remote-path.js';
+import { DURATION, INTEGER, SIZE } from './units.js';
+import type { Unit } from './units.js';
+
+const KIB = 2 ** 10;
+const MIB = 2 ** 20;
+const GIB = 2 ** 30;
+const SECOND_MS = 1_000;
+const DAY_MS = 86_400_000;
+/** RFC 4253 section 4.1. */
+export const SSH_PORT = 22;
+/** Most chunks a file is cut in; the schema's `chunkSize` says so. */
+export const MAX_CHUNKS = 100_000;
+
+/** A map that refuses keys it doesn't know, and says which it knows. */
+function section<Shape extends z.ZodRawShape>(shape: Shape) {
+  const known = Object.keys(shape).join(', ');
+  return z.strictObject(shape, {
+    error: (issue) =>
+      issue.code === 'unrecognized_keys' ? `unknown key; known here: ${known}` : missingOr(issue, 'a map of keys'),
+  });
+}
+
+function missingOr(issue: { readonly input?: unknown }, what: string): string {
+  return issue.input === undefined ? 'is required' : `must be ${what}`;
+}
+
+function text(description: string) {
+  const schema = z.string({ error: (issue) => missingOr(issue, 'text; put it in quotes') });
+  return schema.min(1, 'must not be empty').meta({ description });
+}
+
+/** Part of the design, refused until it is built: see `rules.ts`. */
+function unavailable() {
+  return z.unknown().meta({ description: 'Not available in this version.' }).optional();
+}
+
+function list<Item extends z.ZodType>(item: Item) {
+  return z.array(item, { error: (issue) => missingOr(issue, 'a list') });
+}
+
+function choice<const Values extends readonly [string, ...string[]]>(values: Values, description: string) {
+  return z
+    .enum(values, { error: `must be one of ${values.join(', ')}` })
+    .prefault(values[0])
+    .meta({ description });
+}
+
+interface Bounds {
+  readonly min: number;
+  readonly max: number;
+  readonly description: string;
+}
+
+/** A number with a unit. Out: the number in the unit's smallest, within the bounds. */
+function bounded(unit: Unit, { min, max, description }: Bounds) {
+  return within(unit, min, max).meta({ description: described(unit, { min, max, description }) });
+}
+
+/** A number with a unit and a default. */
+function quantity(unit: Unit, { fallback, ...bounds }: Bounds & { readonly fallback: number }) {
+  return within(unit, bounds.min, bounds.max)
+    .prefault(unit === INTEGER ? fallback : unit.format(fallback))
+    .meta({ description: described(unit, bounds) });
+}
+
+function described(unit: Unit, { min, max, description }: Bounds): string {
+  return `${description} (${unit.format(min)} to ${unit.format(max)}).`;
+}
+
+function within(unit: Unit, min: number, max: number) {
+  const message = `must be ${unit.example}, from ${unit.format(min)} to ${unit.format(max)}`;
+  const written = z.string({ error: message }).regex(unit.pattern, message);
+  const number = z.int({ error: message }).min(min, message).max(max, message);
+  const forms: z.ZodType<number | string, number | string> =
+    unit === DURATION ? written : z.union([number, written], { error: message });
+  return forms.transform((input, context) => {
+    const value = typeof input === 'number' ? input : unit.parse(input);
+    if (value !== undefined && value >= min && value <= max) return value;
+    context.issues.push({ code: 'custom', message, input });
+    return z.NEVER;
+  });
+}
+
+const root = z.string({ error: 'must be text' }).transform((input, context) => {
+  const path = parseRemotePath(input);
+  if (path !== undefined) return path;
+  context.issues.push({
+    code: 'custom',
+    message: `must be a directory's path on the host; it ${toSentence(pathFlaw(input))}`,
+    input,
+  });
+  return z.NEVER;
+});
+
+/** `not absolute` → `is not absolute`; flaws that begin with a verb stay as they are. */
+function toSentence(flaw: string | undefined): string {
+  return flaw?.startsWith('not ') === true || flaw?.startsWith('too ') === true ? `is ${flaw}` : (flaw ?? 'is none');
+}
+
+const origin = z
+  .string({ error: 'must be text' })
+  .refine(isOrigin, 'must be an origin as browsers send it: scheme, name and port alone, such as https://files.example.com');
+
+function isOrigin(input: string): boolean {
+  return /^https?:/.test(input) && URL.canParse(input) && new URL(input).origin === input;
+}
+
+const listen = section({
+  address: text('Address or name of this machine to listen on. Loopback, unless callers have to authenticate.').prefault(
+    '127.0.0.1',
+  ),
+  port: quantity(INTEGER, { min: 0, max: 65_535, fallback: 4_000, description: 'TCP port; 0 takes any free one' }),
+  origins: list(origin)
+    .prefault([])
+    .meta({ description: 'Origins of other sites whose pages may call the gateway. Its own pages always may.' }),
+});
+
+const auth = section({
+  mode: choice(['none', 'jwt'], 'Who callers are: none takes their word for it. jwt is not available in this version.'),
+  jwt: unavailable(),
+});
+
+const allow = section({
+  groups: list(text('Name of a group.')).prefault([]).meta({ description: 'Groups whose members may use the host.' }),
+  persons: list(text('Id of a person.')).prefault([]).meta({ description: 'Persons who may use the host.' }),
+});
+
+const embedded = section({
+  directory: text("Local directory that is the host's `/`; made when it is missing.").prefault('./data'),
+  port: quantity(INTEGER, {
+    min: 0,
+    max: 65_535,
+    fallback: 2_022,
+    description: 'TCP port of its SSH server; 0 takes any free one',
+  }),
+  stateDirectory: text('Local directory for its keys, outside `directory`; made when it is missing.').prefault('./.longshore'),
+});
+
+const host = section({
+  id: text('Name of the host in requests: letters, digits, `.`, `_`, `-`, at most 63.').regex(
+    /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/,
+    'must be letters, digits, ".", "_" or "-", beginning with a letter or digit, at most 63',
+  ),
+  name: text('Name of the host for people. Default: its id.').optional(),
+  address: text("Name or address of the host's SSH server.").optional(),
+  port: bounded(INTEGER, {
+    min: 1,
+    max: 65_535,
+    description: `TCP port of the host's SSH server. Default: ${SSH_PORT}`,
+  }).optional(),
+  username: text('Account on the host.').optional(),
+  privateKeyFile: text('File with the private key to log in with. One of this, `password` and `agent` is needed.').optional(),
+  passphrase: text('Passphrase of the private key.').optional(),
+  password: text('Password to log in with.').optional(),
+  agent: text('Socket of an SSH agent that has the key, such as `${SSH_AUTH_SOCK}`.').optional(),
+  hostKeys: list(
+    z
+      .string({ error: 'must be text' })
+      .regex(/^SHA256:[A-Za-z0-9+/]{43}$/, 'must be a fingerprint as ssh-keygen -l prints it: SHA256:…'),
+  )
+    .min(1, 'must name at least one fingerprint')
+    .meta({
+      description: "Fingerprints of the host's keys: no other is talked to. One of this and `knownHostsFile` is needed.",
+    })
+    .optional(),
+  knownHostsFile: text("File in the format of OpenSSH's known_hosts that has the host's key.").optional(),
+  embedded: embedded
+    .meta({
+      description:
+        'Makes this an SSH server inside the gateway; the keys about address, login and host keys have no place then.',
+    })
+    .optional(),
+  roots: list(root)
+    .min(1, 'must name at least one directory')
+    .meta({ description: 'Directories on the host; nothing outside them is reachable. Default for an embedded host: `/`.' })
+    .optional(),
+  allow: allow.meta({ description: 'Who may use the host. Default: everybody who may call.' }).optional(),
+  strategy: choice(
+    ['auto', 'in-place', 'copy-data', 'command', 'relay'],
+    'How chunks become the file; auto takes the best the host can.',
+  ),
+  durability: choice(
+    ['normal', 'strict'],
+    'normal: a file is on disk when it is published. strict: a chunk is on disk when it is acknowledged, too.',
+  ),
+  verify: choice(
+    ['host', 'read-back'],
+    'How content is proved: host uses tools on the host where it has any; read-back reads all back where it has none.',
+  ),
+});
+
+/** For editors alone what `rules.ts` says in words. */
+const HOST_FORMS = [
+  { required: ['embedded'] },
+  {
+    required: ['address', 'username', 'roots'],
+    oneOf: [{ required: ['privateKeyFile'] }, { required: ['password'] }, { required: ['agent'] }],
+    anyOf: [{ required: ['hostKeys'] }, { required: ['knownHostsFile'] }],
+  },
+];
+
+const limits = section({
+  chunkBytes: quantity(SIZE, {
+    min: 64 * KIB,
+    max: GIB,
+    fallback: 10 * MIB,
+    description: 'Chunk size for clients that ask for none',
+  }),
+  maxChunkBytes: quantity(SIZE, { min: 64 * KIB, max: GIB, fallback: 64 * MIB, description: 'Largest chunk' }),
+  maxFileBytes: quantity(SIZE, {
+    min: 1,
+    max: MAX_CHUNKS * GIB,
+    fallback: 5 * 2 ** 40,
+    description: `Largest file; at most ${MAX_CHUNKS} × maxChunkBytes`,
+  }),
+  chunksInFlightPerPerson: quantity(INTEGER, {
+    min: 1,
+    max: 1_000,
+    fallback: 16,
+    description: 'Chunks one person may be sending at once',
+  }),
+  claimTtl: quantity(DURATION, {
+    min: 10 * SECOND_MS,
+    max: DAY_MS,
+    fallback: 15 * 60 * SECOND_MS,
+    description: 'How long a target stays claimed after the last call about it',
+  }),
+  stagingTtl: quantity(DURATION, {
+    min: 60 * SECOND_MS,
+    max: 365 * DAY_MS,
+    fallback: 7 * DAY_MS,
+    description: 'How long an unfinished upload is kept after its last chunk, and a finished one is remembered',
+  }),
+});
+
+/** The keys and types of the file; what holds between keys is in `rules.ts`. */
+export const fileSchema = section({
+  listen: listen.prefault({}).meta({ description: 'Where the gateway listens.' }),
+  logLevel: choice(['info', 'debug', 'warn', 'error', 'silent'], 'Least important level that is logged.'),
+  redis: unavailable(),
+  auth: auth.prefault({}).meta({ description: 'Who callers are.' }),
+  hosts: list(host.meta({ oneOf: HOST_FORMS }))
+    .min(1, 'must have at least one host')
+    .prefault([{ id: 'local', name: 'This machine', embedded: {} }])
+    .meta({ description: 'The hosts that files go to. Default: one embedded host, `local`, over `./data`.' }),
+  limits: limits.prefault({}).meta({ description: 'Bounds on what callers may ask.' }),
+});
+
+export type FileContent = z.output<typeof fileSchema>;
+export type HostContent = FileContent['hosts'][number];

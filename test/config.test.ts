@@ -1,0 +1,352 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ConfigError, loadConfig } from '../src/config.js';
+import type { Config } from '../src/config.js';
+
+const FINGERPRINT = `SHA256:${'A'.repeat(43)}`;
+const PRIVATE_KEY = '-----BEGIN OPENSSH PRIVATE KEY-----\nnot really\n-----END OPENSSH PRIVATE KEY-----\n';
+
+let directory: string;
+
+beforeAll(() => {
+  directory = mkdtempSync(join(tmpdir(), 'longshore-config-'));
+  writeFileSync(join(directory, 'key'), PRIVATE_KEY);
+  writeFileSync(join(directory, 'key.pub'), 'ssh-ed25519 AAAA me');
+  writeFileSync(join(directory, 'known_hosts'), 'media ssh-ed25519 AAAA\n');
+});
+
+afterAll(() => {
+  rmSync(directory, { recursive: true, force: true });
+});
+
+function load(yaml: string, env: Readonly<Record<string, string>> = {}): Config {
+  writeFileSync(join(directory, 'case.yaml'), yaml);
+  return loadConfig({ configFile: 'case.yaml', env, cwd: directory });
+}
+
+/** The problems as people read them: `key: message`. */
+function problemsOf(attempt: () => Config): readonly string[] {
+  try {
+    attempt();
+  } catch (error) {
+    if (error instanceof ConfigError) return error.problems.map(({ key, message }) => `${key}: ${message}`);
+    throw error;
+  }
+  return [];
+}
+
+/** A host that is right, with keys added or, by undefined, taken away. */
+function sshHost(changes: Readonly<Record<string, unknown>> = {}): string {
+  const host = {
+    id: 'media',
+    address: 'h',
+    username: 'u',
+    password: 'p',
+    hostKeys: [FINGERPRINT],
+    roots: ['/srv'],
+    ...changes,
+  };
+  return JSON.stringify({ hosts: [host] });
+}
+
+describe('configuration', () => {
+  it('without a file is an embedded host on loopback', () => {
+    const empty = mkdtempSync(join(directory, 'empty-'));
+    expect(loadConfig({ env: {}, cwd: empty })).toEqual({
+      listen: { address: '127.0.0.1', port: 4000, origins: [] },
+      logLevel: 'info',
+      auth: { mode: 'none' },
+      hosts: [
+        {
+          kind: 'embedded',
+          profile: { id: 'local', name: 'This machine', roots: ['/'], strategy: 'auto', durability: 'normal', verify: 'host' },
+          directory: join(empty, 'data'),
+          port: 2022,
+          stateDirectory: join(empty, '.longshore'),
+        },
+      ],
+      limits: {
+        chunkBytes: 10 * 2 ** 20,
+        maxChunkBytes: 64 * 2 ** 20,
+        maxFileBytes: 5 * 2 ** 40,
+        chunksInFlightPerPerson: 16,
+        claimTtlMs: 15 * 60_000,
+        stagingTtlMs: 7 * 86_400_000,
+      },
+    });
+  });
+
+  it('can not be changed', () => {
+    const { hosts, listen } = load('');
+    expect([hosts, hosts[0], hosts[0]?.profile, hosts[0]?.profile.roots, listen].every(Object.isFrozen)).toBe(true);
+  });
+
+  it('is found by LONGSHORE_CONFIG and by its name in the working directory', () => {
+    writeFileSync(join(directory, 'other.yaml'), 'listen: { port: 1 }');
+    const home = mkdtempSync(join(directory, 'home-'));
+    writeFileSync(join(home, 'longshore.yaml'), 'listen: { port: 2 }');
+    expect(loadConfig({ env: { LONGSHORE_CONFIG: 'other.yaml' }, cwd: directory }).listen.port).toBe(1);
+    expect(loadConfig({ env: {}, cwd: home }).listen.port).toBe(2);
+  });
+
+  it('refuses to start without a file that was named', () => {
+    expect(problemsOf(() => loadConfig({ configFile: 'none.yaml', env: {}, cwd: directory }))).toEqual([
+      '--config: can\'t be read, ENOENT (is "none.yaml")',
+    ]);
+    expect(problemsOf(() => loadConfig({ env: { LONGSHORE_CONFIG: 'none.yaml' }, cwd: directory }))).toEqual([
+      'LONGSHORE_CONFIG: can\'t be read, ENOENT (is "none.yaml")',
+    ]);
+  });
+
+  it('tells where its YAML is broken, and no secret of that line', () => {
+    expect(problemsOf(() => load('listen: { port: 1 }\nauth: "x" pa55word'))).toEqual([
+      'case.yaml:2:11: Unexpected scalar at node end',
+    ]);
+    expect(problemsOf(() => load('hosts: } pa55word')).join()).not.toContain('pa55word');
+  });
+
+  it('tells all problems at once, each with its key', () => {
+    const yaml = 'listen: { port: 70000, prot: 1 }\nlogLevel: loud\nhosts: [{ id: a, roots: [srv] }]\nlimits: { claimTtl: 5 }';
+    expect(problemsOf(() => load(yaml)).map((problem) => problem.split(': ')[0])).toEqual([
+      'listen.port',
+      'listen.prot',
+      'logLevel',
+      'hosts[0].roots[0]',
+      'limits.claimTtl',
+      'hosts[0].address',
+      'hosts[0].username',
+      'hosts[0]',
+      'hosts[0]',
+    ]);
+  });
+
+  it('is read as the example in the documentation is written', () => {
+    const configFile = fileURLToPath(new URL('../examples/longshore.yaml', import.meta.url));
+    const config = loadConfig({ configFile, env: { MEDIA_HOST: '10.0.0.5', SSH_AUTH_SOCK: '/run/agent' } });
+    expect(config.hosts.map(({ kind, profile }) => [kind, profile.id])).toEqual([
+      ['ssh', 'media-1'],
+      ['embedded', 'local'],
+    ]);
+  });
+});
+
+describe('environment', () => {
+  it('goes before the file', () => {
+    const config = load('listen: { address: ::1, port: 1, origins: ["https://a.example"] }', {
+      PORT: '2',
+      HOST: 'localhost',
+      LOG_LEVEL: 'warn',
+    });
+    expect(config.listen).toEqual({ address: 'localhost', port: 2, origins: ['https://a.example'] });
+    expect(config.logLevel).toBe('warn');
+  });
+
+  it('is named in problems it has', () => {
+    expect(problemsOf(() => load('', { PORT: 'http' }))).toEqual(['PORT: must be an integer, from 0 to 65535 (is "http")']);
+  });
+
+  it('counts an empty variable as absent', () => {
+    expect(load('', { PORT: '', HOST: '', REDIS_URL: '', LONGSHORE_CONFIG: '' }).listen.port).toBe(4000);
+  });
+
+  it('fills references inside texts', () => {
+    const yaml = sshHost({ address: '${NAME}.example', password: '$${NAME} ${EMPTY}x', port: '${NUMBER}' });
+    expect(load(yaml, { NAME: 'media', EMPTY: '', NUMBER: '2200' }).hosts[0]).toMatchObject({
+      address: 'media.example',
+      port: 2200,
+      authentication: { kind: 'password', password: '${NAME} x' },
+    });
+  });
+
+  it('that misses a variable is told by key and variable', () => {
+    expect(problemsOf(() => load(sshHost({ port: '${NUMBER}', name: '${a-b}' })))).toEqual([
+      'hosts[0].port: environment variable NUMBER is not set',
+      'hosts[0].name: ${a-b} is no environment variable',
+    ]);
+  });
+
+  it('is shown by name, not by value, where its value is wrong', () => {
+    expect(problemsOf(() => load(sshHost({ port: '${TOKEN}' }), { TOKEN: 'pa55word' }))).toEqual([
+      'hosts[0].port: must be an integer, from 1 to 65535 (is "${TOKEN}")',
+    ]);
+  });
+});
+
+describe('parts of the design that come later', () => {
+  it.each([
+    ['redis', 'redis: redis://:pa55word@h', {}],
+    ['REDIS_URL', '', { REDIS_URL: 'redis://:pa55word@h' }],
+    ['auth.mode', 'auth: { mode: jwt, jwt: { secret: pa55word } }', {}],
+    ['auth.jwt', 'auth: { jwt: { secret: pa55word } }', {}],
+  ])('are refused clearly: %s', (key, yaml, env) => {
+    const problems = problemsOf(() => load(yaml, env));
+    expect(problems).toHaveLength(1);
+    expect(problems[0]).toMatch(new RegExp(`^${key}: .*not available in this version`));
+    expect(problems[0]).not.toContain('pa55word');
+  });
+});
+
+describe('listening', () => {
+  it.each(['127.0.0.1', '127.8.0.1', '::1', 'localhost'])('is allowed without authentication on %s', (address) => {
+    expect(load('', { HOST: address }).listen.address).toBe(address);
+  });
+
+  it.each(['0.0.0.0', '::', '10.0.0.5', '127.0.0.1.example.com'])('is refused without authentication on %s', (address) => {
+    expect(problemsOf(() => load(JSON.stringify({ listen: { address } })))).toEqual([
+      `listen.address: must be loopback (127.0.0.1, ::1 or localhost): with auth.mode none anybody who reaches it may write to the hosts (is "${address}")`,
+    ]);
+  });
+
+  it.each(['https://a.example/', 'a.example', '*', 'null', 'ftp://a', 'https://a.example/x'])(
+    'refuses %s as an origin',
+    (origin) => {
+      expect(problemsOf(() => load(JSON.stringify({ listen: { origins: [origin] } })))[0]).toContain(
+        'listen.origins[0]: must be an origin',
+      );
+    },
+  );
+});
+
+describe('hosts', () => {
+  it('bring what their files have in them', () => {
+    const yaml = sshHost({
+      password: undefined,
+      hostKeys: undefined,
+      privateKeyFile: 'key',
+      passphrase: 's',
+      knownHostsFile: 'known_hosts',
+    });
+    expect(load(yaml).hosts[0]).toEqual({
+      kind: 'ssh',
+      profile: { id: 'media', name: 'media', roots: ['/srv'], strategy: 'auto', durability: 'normal', verify: 'host' },
+      address: 'h',
+      port: 22,
+      username: 'u',
+      authentication: { kind: 'key', privateKey: PRIVATE_KEY, passphrase: 's' },
+      knownHosts: 'media ssh-ed25519 AAAA\n',
+    });
+  });
+
+  it('tell which of their files is missing or wrong', () => {
+    const yaml = sshHost({ password: undefined, privateKeyFile: 'key.pub', knownHostsFile: 'nowhere' });
+    expect(problemsOf(() => load(yaml))).toEqual([
+      'hosts[0].privateKeyFile: must name a file with a private key (is "key.pub")',
+      'hosts[0].knownHostsFile: can\'t be read, ENOENT (is "nowhere")',
+    ]);
+  });
+
+  it('may log in by an agent', () => {
+    const yaml = sshHost({ password: undefined, agent: '${SSH_AUTH_SOCK}' });
+    expect(load(yaml, { SSH_AUTH_SOCK: '/run/agent' }).hosts[0]).toMatchObject({
+      authentication: { kind: 'agent', socket: '/run/agent' },
+    });
+  });
+
+  it.each<[string, Readonly<Record<string, unknown>>, string]>([
+    ['no login', { password: undefined }, 'hosts[0]: needs one of privateKeyFile, password, agent'],
+    ['two logins', { agent: '/a' }, 'hosts[0]: must have only one of password, agent'],
+    ['a passphrase without a key', { passphrase: 'pa55' }, 'hosts[0].passphrase: belongs to a privateKeyFile (value hidden)'],
+    [
+      'no host key',
+      { hostKeys: undefined },
+      'hosts[0]: needs hostKeys or knownHostsFile: without them anybody could pass for the host',
+    ],
+    [
+      'a host key of another form',
+      { hostKeys: ['MD5:00'] },
+      'hosts[0].hostKeys[0]: must be a fingerprint as ssh-keygen -l prints it: SHA256:… (is "MD5:00")',
+    ],
+    ['no roots', { roots: undefined }, 'hosts[0].roots: is required'],
+    ['empty roots', { roots: [] }, 'hosts[0].roots: must name at least one directory (is a list)'],
+    [
+      'a relative root',
+      { roots: ['srv'] },
+      'hosts[0].roots[0]: must be a directory\'s path on the host; it is not absolute (is "srv")',
+    ],
+    [
+      'a root within another',
+      { roots: ['/srv', '/srv/a'] },
+      'hosts[0].roots[1]: is within roots[0] already; leave it out (is "/srv/a")',
+    ],
+    ['a password that is a number', { password: 12345 }, 'hosts[0].password: must be text; put it in quotes (value hidden)'],
+    ['a password that is empty', { password: '' }, 'hosts[0].password: must not be empty (value hidden)'],
+    [
+      'an id with a colon',
+      { id: 'a:b' },
+      'hosts[0].id: must be letters, digits, ".", "_" or "-", beginning with a letter or digit, at most 63 (is "a:b")',
+    ],
+    ['an allow for nobody', { allow: {} }, 'hosts[0].allow: must name groups or persons; leave it out to allow everybody'],
+    [
+      'an unknown strategy',
+      { strategy: 'fast' },
+      'hosts[0].strategy: must be one of auto, in-place, copy-data, command, relay (is "fast")',
+    ],
+  ])('are refused with %s', (_, changes, problem) => {
+    expect(problemsOf(() => load(sshHost(changes)))).toEqual([problem]);
+  });
+
+  it('have ids of their own', () => {
+    const host = { id: 'a', embedded: {} };
+    expect(problemsOf(() => load(JSON.stringify({ hosts: [host, host] })))).toEqual([
+      'hosts[1].id: must be unique; hosts[0] has it too (is "a")',
+    ]);
+  });
+
+  it('may be embedded, over a directory beside the file', () => {
+    expect(load('hosts: [{ id: a, embedded: { directory: files, port: 0 }, roots: [/in] }]').hosts[0]).toMatchObject({
+      kind: 'embedded',
+      directory: join(directory, 'files'),
+      port: 0,
+      profile: { id: 'a', roots: ['/in'] },
+    });
+  });
+
+  it('that are embedded take nothing about a connection', () => {
+    expect(problemsOf(() => load('hosts: [{ id: a, embedded: {}, address: h, password: pa55 }]'))).toEqual([
+      'hosts[0].address: has no place in an embedded host (is "h")',
+      'hosts[0].password: has no place in an embedded host (value hidden)',
+    ]);
+  });
+
+  it('that are embedded keep their keys out of the directory they serve', () => {
+    expect(problemsOf(() => load('hosts: [{ id: a, embedded: { directory: . } }]'))[0]).toContain(
+      'hosts[0].embedded.stateDirectory: must be outside',
+    );
+    expect(problemsOf(() => load('hosts: [{ id: a, embedded: { directory: d, stateDirectory: d/..s } }]'))).toHaveLength(1);
+    expect(problemsOf(() => load('hosts: [{ id: a, embedded: { directory: d, stateDirectory: d2 } }]'))).toEqual([]);
+  });
+});
+
+describe('limits', () => {
+  it('are read in units and as plain bytes', () => {
+    const { limits } = load(
+      'limits: { chunkBytes: 1.5MiB, maxChunkBytes: 2097152, maxFileBytes: "3 GiB", claimTtl: 90s, stagingTtl: 36h }',
+    );
+    expect(limits).toMatchObject({
+      chunkBytes: 1_572_864,
+      maxChunkBytes: 2_097_152,
+      maxFileBytes: 3 * 2 ** 30,
+      claimTtlMs: 90_000,
+      stagingTtlMs: 129_600_000,
+    });
+  });
+
+  it.each([
+    ['chunkBytes: 10MB', 'limits.chunkBytes: must be a size such as 10MiB, from 64KiB to 1GiB (is "10MB")'],
+    ['chunkBytes: 65535', 'limits.chunkBytes: must be a size such as 10MiB, from 64KiB to 1GiB (is 65535)'],
+    ['chunkBytes: 65537.5', 'limits.chunkBytes: must be a size such as 10MiB, from 64KiB to 1GiB (is 65537.5)'],
+    ['chunkBytes: 65MiB', 'limits.chunkBytes: must not be more than limits.maxChunkBytes, 64MiB (is "65MiB")'],
+    [
+      'maxFileBytes: 7TiB',
+      'limits.maxFileBytes: must not be more than 100000 chunks of limits.maxChunkBytes, 6250GiB (is "7TiB")',
+    ],
+    ['claimTtl: 900', 'limits.claimTtl: must be a duration such as 15m, from 10s to 1d (is 900)'],
+    ['stagingTtl: 5m', 'limits.stagingTtl: must not be shorter than limits.claimTtl (is "5m")'],
+    ['chunksInFlightPerPerson: 0', 'limits.chunksInFlightPerPerson: must be an integer, from 1 to 1000 (is 0)'],
+  ])('refuse %s', (line, problem) => {
+    expect(problemsOf(() => load(`limits: { ${line} }`))).toEqual([problem]);
+  });
+});
