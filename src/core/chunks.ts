@@ -1,0 +1,134 @@
+// How a content is cut, and which of its chunks are on the host.
+import { InputError } from './problems.js';
+import type { ChunkRange, ChunksMissing } from './problems.js';
+import type { StoredChunk } from './answers.js';
+
+/** Below this the overhead of a request outweighs its bytes. */
+export const MIN_CHUNK_BYTES = 64 * 1024;
+/** Bounds the received map (64 bytes a chunk) and every list of chunks. */
+export const MAX_CHUNK_COUNT = 100_000;
+/** Of `ChunksMissing.ranges` and `DirInfo.missing`, so that an answer stays small. */
+export const MAX_RANGES = 1_000;
+
+export interface ChunkPlan {
+  /** Of the whole content, bytes. */
+  readonly size: number;
+  /** Of every chunk but the last, bytes. */
+  readonly chunkSize: number;
+  readonly chunkCount: number;
+}
+
+export interface ChunkLimits {
+  readonly chunkBytes: number;
+  readonly maxChunkBytes: number;
+  readonly maxFileBytes: number;
+}
+
+export function chunkPlan(size: number, chunkSize: number): ChunkPlan {
+  return { size, chunkSize, chunkCount: Math.ceil(size / chunkSize) };
+}
+
+/** The chunk size a fresh upload gets: the wish, clamped, and raised until there are at most 100 000 chunks. */
+export function chooseChunkSize(size: number, wish: number | undefined, limits: ChunkLimits): number {
+  if (wish !== undefined && wish <= 0) throw new InputError('chunkSize', 'chunkSize must be positive');
+  const clamped = Math.min(Math.max(wish ?? limits.chunkBytes, MIN_CHUNK_BYTES), limits.maxChunkBytes);
+  const least = Math.ceil(size / MAX_CHUNK_COUNT);
+  if (least <= clamped) return clamped;
+  return Math.ceil(least / MIN_CHUNK_BYTES) * MIN_CHUNK_BYTES;
+}
+
+export function chunkOffset(plan: ChunkPlan, index: number): number {
+  return (index - 1) * plan.chunkSize;
+}
+
+/** Bytes of chunk `index`: the last one is what is left. */
+export function chunkLength(plan: ChunkPlan, index: number): number {
+  return Math.min(plan.chunkSize, plan.size - chunkOffset(plan, index));
+}
+
+export function checkIndex(plan: ChunkPlan, index: number): void {
+  if (!Number.isInteger(index) || index < 1 || index > plan.chunkCount) {
+    throw new InputError('index', `index must be 1 … ${plan.chunkCount}`);
+  }
+}
+
+/** The set of chunks that are on the host and verified. 100 000 of them take about 10 MiB. */
+export class ReceivedMap {
+  readonly plan: ChunkPlan;
+  readonly #digests = new Map<number, string>();
+  #bytes = 0;
+
+  constructor(plan: ChunkPlan) {
+    this.plan = plan;
+  }
+
+  get count(): number {
+    return this.#digests.size;
+  }
+
+  get uploadedBytes(): number {
+    return this.#bytes;
+  }
+
+  get isComplete(): boolean {
+    return this.count === this.plan.chunkCount;
+  }
+
+  get missingCount(): number {
+    return this.plan.chunkCount - this.count;
+  }
+
+  digest(index: number): string | undefined {
+    return this.#digests.get(index);
+  }
+
+  add(index: number, digest: string): void {
+    if (!this.#digests.has(index)) this.#bytes += chunkLength(this.plan, index);
+    this.#digests.set(index, digest);
+  }
+
+  remove(index: number): void {
+    if (this.#digests.delete(index)) this.#bytes -= chunkLength(this.plan, index);
+  }
+
+  /** Indexes, ascending. */
+  indexes(): readonly number[] {
+    return [...this.#digests.keys()].sort((a, b) => a - b);
+  }
+
+  page(page: { readonly first: number; readonly after: number }): readonly StoredChunk[] {
+    const chunks: StoredChunk[] = [];
+    for (let index = Math.max(1, page.after + 1); index <= this.plan.chunkCount && chunks.length < page.first; index++) {
+      const digest = this.#digests.get(index);
+      if (digest !== undefined) chunks.push({ index, digest });
+    }
+    return chunks;
+  }
+
+  /** Runs of chunks that aren't there, ascending, at most `MAX_RANGES`. */
+  missing(): readonly ChunkRange[] {
+    const ranges: ChunkRange[] = [];
+    let first: number | undefined;
+    for (let index = 1; index <= this.plan.chunkCount + 1; index++) {
+      const isHole = index <= this.plan.chunkCount && !this.#digests.has(index);
+      if (isHole && first === undefined) first = index;
+      if (isHole || first === undefined) continue;
+      ranges.push({ first, last: index - 1 });
+      first = undefined;
+      if (ranges.length === MAX_RANGES) break;
+    }
+    return ranges;
+  }
+}
+
+/** Ranges named in a message; the answer has them all. */
+const SHOWN_RANGES = 3;
+
+export function chunksMissing(received: ReceivedMap): ChunksMissing {
+  const { missingCount, plan } = received;
+  const ranges = received.missing();
+  const names = ranges.slice(0, SHOWN_RANGES).map(({ first, last }) => (first === last ? `${first}` : `${first}–${last}`));
+  if (ranges.length > SHOWN_RANGES) names.push('…');
+  const message = `${missingCount} of ${plan.chunkCount} chunks are missing: ${names.join(', ')}`;
+  return { kind: 'ChunksMissing', code: 'CHUNKS_MISSING', message, retryable: true, ranges, missingCount };
+}

@@ -1,0 +1,87 @@
+// What there is: the hosts a caller may use, and the uploads it has begun.
+import type { Caller, HostAnswer, UploadPage, UploadSummary, UploadsInput } from './answers.js';
+import { findProfile, mayUse } from './file-ref.js';
+import type { HostProfile } from './ports.js';
+import { InputError } from './problems.js';
+import type { Services } from './services.js';
+import { answering, problemOf } from './services.js';
+import type { StagedSummary } from './staging.js';
+
+const MAX_PAGE = 1_000;
+
+export class DirectoryService {
+  readonly #services: Services;
+
+  constructor(services: Services) {
+    this.#services = services;
+  }
+
+  /** A host that is away is listed as such. */
+  async hosts(caller: Caller): Promise<readonly HostAnswer[]> {
+    const profiles = this.#services.hosts.profiles.filter((profile) => mayUse(profile, caller));
+    return Promise.all(profiles.map((profile) => this.#describe(profile)));
+  }
+
+  /** Pages by key over all hosts; a host that is away gives a problem. */
+  async uploads(caller: Caller, input: UploadsInput): Promise<UploadPage> {
+    const { first, after, hostId } = input;
+    if (!Number.isInteger(first) || first < 1 || first > MAX_PAGE)
+      throw new InputError('first', `first must be 1 … ${MAX_PAGE}`);
+    const found = await Promise.all(this.#chosen(caller, hostId).map((profile) => this.#listOn(profile, caller)));
+    const problems = found.filter((entry) => 'code' in entry);
+    const summaries = found.flatMap((entry) => ('code' in entry ? [] : entry.summaries)).sort(byKey);
+    const rest = summaries.filter((summary) => after === undefined || summary.key > after);
+    const page = rest.slice(0, first);
+    const nextAfter = rest.length > first ? page.at(-1)?.key : undefined;
+    const items = await Promise.all(page.map((summary) => this.#summary(summary)));
+    return { items, problems, ...(nextAfter !== undefined && { nextAfter }) };
+  }
+
+  async #describe(profile: HostProfile): Promise<HostAnswer> {
+    const { id, name, roots } = profile;
+    const away: HostAnswer = { id, name, roots, reachable: false, capabilities: [] };
+    try {
+      return await this.#services.hosts.use(id, async (host) => {
+        const [powers, freeBytes] = await Promise.all([
+          this.#services.assembly.hostPowers(host),
+          Promise.resolve(roots[0]).then((root) => (root === undefined ? undefined : host.space(root))),
+        ]);
+        const { capabilities, strategy } = powers;
+        return {
+          ...away,
+          reachable: true,
+          capabilities,
+          ...(strategy && { strategy }),
+          ...(freeBytes !== undefined && { freeBytes: freeBytes.freeBytes }),
+        };
+      });
+    } catch (error) {
+      const problem = problemOf(error);
+      if (problem === undefined) throw error;
+      this.#services.log.warn({ host: id, code: problem.code }, 'host not usable');
+      return away;
+    }
+  }
+
+  #chosen(caller: Caller, hostId: string | undefined): readonly HostProfile[] {
+    const { profiles } = this.#services.hosts;
+    if (hostId === undefined) return profiles.filter((profile) => mayUse(profile, caller));
+    return [findProfile(profiles, hostId, caller)];
+  }
+
+  #listOn(profile: HostProfile, caller: Caller) {
+    const { hosts, assembly } = this.#services;
+    return answering(async () => ({ summaries: await hosts.use(profile.id, (host) => assembly.list(host, caller.person)) }));
+  }
+
+  async #summary(staged: StagedSummary): Promise<UploadSummary> {
+    const { manifest, uploadedBytes, touchedAt, id } = staged;
+    const last = await this.#services.feed.last(id);
+    const { hostId, path, hashCode, size, beganAt } = manifest;
+    return { hostId, fullPath: path, hashCode, size, uploadedBytes, phase: last?.phase ?? staged.phase, beganAt, touchedAt };
+  }
+}
+
+function byKey(one: StagedSummary, other: StagedSummary): number {
+  return one.key < other.key ? -1 : 1;
+}

@@ -1,0 +1,110 @@
+// Who may go on with an upload: claims, what is left of them on the host when they were lost, and uploads that ended already.
+import type { UploadFinished } from './answers.js';
+import type { Claim, ClaimOutcome, SlotOutcome } from './ports.js';
+import { ProblemError, refused, tryAgainLater } from './problems.js';
+import type { UploadLocked } from './problems.js';
+import type { Services, UploadCall } from './services.js';
+import type { OtherUpload, StagedUpload } from './staging.js';
+import { etagOf } from './target.js';
+
+/** Own other content that had no call for this long gives way without `takeOver`. */
+export const ACTIVE_MS = 60_000;
+
+export type Entered = UploadFinished | { readonly kind: 'entered'; readonly staged: StagedUpload };
+
+/** How a call takes its claim: by renewing it alone, or together with a lease. */
+export type Take = () => Promise<ClaimOutcome | SlotOutcome>;
+
+/**
+ * Every call but `uploadStatus` comes in here: it renews the claim, restores a lost one, and opens the staging directory. Throws
+ * `UPLOAD_UNKNOWN`, `ABORTED`, `UploadLocked` or `CHUNK_BUSY` as a `ProblemError`.
+ */
+export async function enter(services: Services, call: UploadCall, take: Take = renewal(services, call)): Promise<Entered> {
+  const ended = await finishedAnswer(services, call);
+  if (ended !== undefined) return ended;
+  const outcome = await take();
+  if (outcome.kind === 'busy') {
+    throw new ProblemError(
+      tryAgainLater('CHUNK_BUSY', 'this chunk is on its way already, or the upload is being merged', outcome.retryAfterMs),
+    );
+  }
+  if (outcome.kind === 'taken') throw new ProblemError(takenProblem(call, outcome.claim));
+  try {
+    if (outcome.created) await checkOthers(services, call, 0);
+    return { kind: 'entered', staged: await openStaged(services, call, outcome.claim) };
+  } catch (error) {
+    if (outcome.created) await services.locks.release(claimKey(call));
+    throw error;
+  }
+}
+
+export function claimKey(call: UploadCall) {
+  const { targetKey, person, uploadKey } = call.identity;
+  return { target: targetKey, person, upload: uploadKey };
+}
+
+function renewal(services: Services, call: UploadCall): Take {
+  return () => services.locks.claim({ ...claimKey(call), ttlMs: services.limits.claimTtlMs, move: 'never', idleMs: ACTIVE_MS });
+}
+
+async function openStaged(services: Services, call: UploadCall, claim: Claim): Promise<StagedUpload> {
+  const { assembly, feed } = services;
+  const { host, identity, target } = call;
+  const found = await assembly.find(host, identity, target);
+  if (found !== undefined) return found;
+  if (claim.declared !== undefined) return assembly.open(host, identity, target, claim.declared);
+  const last = await feed.last(identity.id);
+  if (last?.phase === 'ABORTED') throw new ProblemError(refused('ABORTED', 'this upload was aborted'));
+  throw new ProblemError(refused('UPLOAD_UNKNOWN', 'no such upload is under way; begin with uploadStatus'));
+}
+
+/** What a claim in the way means for a call that doesn't move claims. */
+function takenProblem(call: UploadCall, claim: Claim) {
+  if (claim.person !== call.identity.person) return lockedProblem(call, claim);
+  return refused('UPLOAD_UNKNOWN', 'other content of yours holds the claim on this path; begin with uploadStatus');
+}
+
+export function lockedProblem(call: UploadCall, claim: Pick<Claim, 'person' | 'since' | 'until'>): UploadLocked {
+  const mine = claim.person === call.identity.person;
+  return {
+    kind: 'UploadLocked',
+    code: 'UPLOAD_LOCKED',
+    message: mine ? 'you are uploading other content to this path' : 'somebody else is uploading to this path',
+    retryable: !mine,
+    holder: claim.person,
+    mine,
+    since: claim.since,
+    until: claim.until,
+  };
+}
+
+/**
+ * Claims may have been lost: another person's directory for the same target, touched within a claim's life, still locks; so do the
+ * caller's own other directories for `ownLockMs`. Throws `UploadLocked`.
+ */
+export async function checkOthers(services: Services, call: UploadCall, ownLockMs: number): Promise<void> {
+  const { person } = call.identity;
+  const now = services.clock.now();
+  const others = await services.assembly.others(call.host, call.identity, call.target);
+  const lockMs = (other: OtherUpload) => (other.person === person ? ownLockMs : services.limits.claimTtlMs);
+  const locking = others.find((other) => now - other.touchedAt < lockMs(other));
+  if (locking === undefined) return;
+  const until = locking.touchedAt + lockMs(locking);
+  throw new ProblemError(lockedProblem(call, { person: locking.person, since: locking.beganAt, until }));
+}
+
+/** The answer to every call about content that was published, as long as its target is unchanged. */
+export async function finishedAnswer(services: Services, call: UploadCall): Promise<UploadFinished | undefined> {
+  const { locks, hashing } = services;
+  const { uploadKey, targetKey } = call.identity;
+  const finished = await locks.finished(uploadKey, targetKey);
+  if (finished === undefined) return undefined;
+  const facts = call.target.facts;
+  if (facts === undefined || etagOf(hashing, facts) !== finished.etag) {
+    await locks.forget(uploadKey, targetKey);
+    await services.feed.forget(call.identity.id);
+    return undefined;
+  }
+  const { finishedAt, size, proved, contentDigest } = finished;
+  return { kind: 'UploadFinished', finishedAt, size, proved, ...(contentDigest !== undefined && { contentDigest }) };
+}

@@ -1,0 +1,76 @@
+// Iterables for watchers. Async generators are no use here: their `return()` waits for the pending `next()`, so that a watcher
+// who leaves while nothing happens would stay subscribed.
+
+/** A queue of one: a newer value replaces the unread one. `end` after a value still delivers that value. */
+export class Latest<T> implements AsyncIterableIterator<T> {
+  #unread: { readonly value: T } | undefined;
+  #waiting: ((result: IteratorResult<T>) => void)[] = [];
+  #ended = false;
+  readonly #onClose: () => void;
+
+  /** `onClose` is called once, when the reader leaves or the queue ends. */
+  constructor(onClose: () => void) {
+    this.#onClose = onClose;
+  }
+
+  push(value: T): void {
+    if (this.#ended) return;
+    const reader = this.#waiting.shift();
+    if (reader === undefined) this.#unread = { value };
+    else reader({ done: false, value });
+  }
+
+  end(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    for (const reader of this.#waiting.splice(0)) reader({ done: true, value: undefined });
+    this.#onClose();
+  }
+
+  next(): Promise<IteratorResult<T>> {
+    const unread = this.#unread;
+    if (unread !== undefined) {
+      this.#unread = undefined;
+      return Promise.resolve({ done: false, value: unread.value });
+    }
+    if (this.#ended) return Promise.resolve({ done: true, value: undefined });
+    return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
+  return(): Promise<IteratorResult<T>> {
+    this.#unread = undefined;
+    this.end();
+    return Promise.resolve({ done: true, value: undefined });
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+}
+
+/** An iterable that is prepared when it is first read, and whose reader may leave at any time. */
+export function prepared<T>(prepare: () => Promise<AsyncIterable<T>>): AsyncIterable<T> {
+  return {
+    [Symbol.asyncIterator](): AsyncIterator<T> {
+      let source: Promise<AsyncIterator<T>> | undefined;
+      let leave: () => void = () => undefined;
+      const left = new Promise<IteratorResult<T>>((resolve) => {
+        leave = () => {
+          resolve({ done: true, value: undefined });
+        };
+      });
+      return {
+        next() {
+          source ??= prepare().then((iterable) => iterable[Symbol.asyncIterator]());
+          return Promise.race([left, source.then((iterator) => iterator.next())]);
+        },
+        return() {
+          leave();
+          // A failed preparation was told to whoever asked for the next value.
+          source?.then((iterator) => iterator.return?.()).catch(() => undefined);
+          return left;
+        },
+      };
+    },
+  };
+}

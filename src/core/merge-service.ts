@@ -1,0 +1,181 @@
+// The end of an upload: asking for the merge, watching it, and what the queue runs.
+import type { Caller, FileRefInput, MergeFileAnswer, MergeFileInput, UploadFinished } from './answers.js';
+import { chunkPlan, chunksMissing } from './chunks.js';
+import { enter, finishedAnswer } from './entrance.js';
+import type { ContentDigest } from './file-ref.js';
+import { claimedDigest, parseContentDigest } from './file-ref.js';
+import { prepared } from './latest.js';
+import { doneProgress, finishUpload, runMerge } from './merge-run.js';
+import type { MergeJob } from './ports.js';
+import { InputError, refused } from './problems.js';
+import type { Problem } from './problems.js';
+import type { MergeProgress } from './progress.js';
+import { isTerminal, percentOf } from './progress.js';
+import type { Services, UploadCall } from './services.js';
+import { onHost } from './services.js';
+import type { Published, StagedUpload } from './staging.js';
+import { replaceObjection } from './target.js';
+
+export class MergeService {
+  readonly #services: Services;
+  readonly #runs = new Map<string, { readonly stop: AbortController; readonly done: Promise<void> }>();
+
+  constructor(services: Services) {
+    this.#services = services;
+  }
+
+  /** Puts the merge in the queue and answers at once. Idempotent; the newest options win until publication. */
+  async request(caller: Caller, input: MergeFileInput): Promise<MergeFileAnswer> {
+    if (!Number.isInteger(input.chunkCount) || input.chunkCount < 0)
+      throw new InputError('chunkCount', 'chunkCount must be 0 or more');
+    const digest = mergeDigest(input);
+    return onHost<MergeFileAnswer>(this.#services, { caller, file: input.file }, async (call) => {
+      const entered = await enter(this.#services, call);
+      if (entered.kind === 'UploadFinished') return { kind: 'MergeStarted', progress: doneProgress(entered) };
+      const { staged } = entered;
+      const { chunkCount } = chunkPlan(staged.manifest.size, staged.manifest.chunkSize);
+      if (input.chunkCount !== chunkCount) {
+        return refused('SIZE_MISMATCH', `this upload has ${chunkCount} chunks, not ${input.chunkCount}`);
+      }
+      const received = await staged.refreshReceived();
+      if (!received.isComplete) return chunksMissing(received);
+      const objection = await this.#objection(call, input, staged);
+      if (objection !== undefined) return objection;
+      await staged.requestMerge({
+        ifExists: input.ifExists,
+        ...(input.ifMatch !== undefined && { ifMatch: input.ifMatch }),
+        ...(digest && { digest }),
+        askedAt: this.#services.clock.now(),
+      });
+      return { kind: 'MergeStarted', progress: await this.#enqueue(staged) };
+    });
+  }
+
+  /** See `Longshore.mergeProgress`. */
+  watch(caller: Caller, file: FileRefInput): AsyncIterable<MergeProgress> {
+    return prepared(async () => {
+      const { feed } = this.#services;
+      const answer = await onHost(this.#services, { caller, file }, async (call) => {
+        const { id } = call.identity;
+        const problem = await this.#ensureState(call);
+        return problem === undefined ? { kind: 'watch' as const, id } : problem;
+      });
+      return answer.kind === 'watch' ? feed.watch(answer.id) : only(this.#failed(answer));
+    });
+  }
+
+  /** Queues a merge that was asked for and has no job: its process died, or the queue lost it. */
+  async bringBack(staged: StagedUpload): Promise<void> {
+    if (await this.#services.queue.has(staged.identity.id)) return;
+    if ((await staged.mergeRequest()) !== undefined) await this.#enqueue(staged);
+  }
+
+  /** Ends a running merge of this process without a word to its viewers, and waits until it has ended. */
+  async cancel(id: string): Promise<void> {
+    const run = this.#runs.get(id);
+    run?.stop.abort(new Error('the upload was aborted'));
+    await run?.done;
+  }
+
+  /** What the queue runs. Never rejects: a failed merge is a state that its viewers see. */
+  async run(job: MergeJob, signal: AbortSignal): Promise<void> {
+    const stop = new AbortController();
+    const done = runMerge(this.#services, job, AbortSignal.any([signal, stop.signal]));
+    this.#runs.set(job.id, { stop, done });
+    await done;
+    this.#runs.delete(job.id);
+  }
+
+  /** For whoever finds that publication came first. */
+  finishPublished(staged: StagedUpload, published: Published): Promise<UploadFinished> {
+    return finishUpload(this.#services, staged, published);
+  }
+
+  async #objection(call: UploadCall, input: MergeFileInput, staged: StagedUpload) {
+    const objection = replaceObjection(this.#services.hashing, call.target.facts, input);
+    if (objection === undefined) return undefined;
+    // The file there may be this very upload, published by a run that was cut off before it had cleaned.
+    return (await staged.recoverPublication()) === undefined ? objection : undefined;
+  }
+
+  async #enqueue(staged: StagedUpload): Promise<MergeProgress> {
+    const { queue, feed, clock } = this.#services;
+    const { identity } = staged;
+    const last = await feed.last(identity.id);
+    const isUnderWay = await queue.has(identity.id);
+    const progress: MergeProgress =
+      isUnderWay && last !== undefined && !isTerminal(last)
+        ? last
+        : {
+            phase: 'QUEUED',
+            doneBytes: 0,
+            totalBytes: staged.manifest.size,
+            percent: 0,
+            proved: false,
+            updatedAt: clock.now(),
+          };
+    if (progress !== last) await feed.publish(identity.id, progress);
+    const { id, hostId, target, person, hashCode } = identity;
+    await queue.add({ id, hostId, target, person, hashCode });
+    return progress;
+  }
+
+  /** Makes sure that the feed holds the present state; a problem when there is nothing to watch. */
+  async #ensureState(call: UploadCall): Promise<Problem | undefined> {
+    const { feed, assembly, locks, clock } = this.#services;
+    const { identity, host, target } = call;
+    const finished = await finishedAnswer(this.#services, call);
+    const last = await feed.last(identity.id);
+    if (finished !== undefined) {
+      if (last?.phase !== 'DONE') await feed.publish(identity.id, doneProgress(finished));
+      return undefined;
+    }
+    if (last !== undefined && isTerminal(last)) return undefined;
+    const staged = await assembly.find(host, identity, target);
+    if (staged !== undefined) await this.bringBack(staged);
+    if ((await feed.last(identity.id)) !== undefined) return undefined;
+    const claim = await locks.holder(identity.targetKey);
+    const declared = claim?.upload === identity.uploadKey && claim.person === identity.person ? claim.declared : undefined;
+    const totalBytes = staged?.manifest.size ?? declared?.size;
+    if (totalBytes === undefined) return refused('UPLOAD_UNKNOWN', 'no such upload is under way; begin with uploadStatus');
+    const doneBytes = (await staged?.received())?.uploadedBytes ?? 0;
+    const percent = percentOf(doneBytes, totalBytes);
+    await feed.publish(identity.id, {
+      phase: 'RECEIVING',
+      doneBytes,
+      totalBytes,
+      percent,
+      proved: false,
+      updatedAt: clock.now(),
+    });
+    return undefined;
+  }
+
+  #failed(problem: Problem): MergeProgress {
+    return {
+      phase: 'FAILED',
+      doneBytes: 0,
+      totalBytes: 0,
+      percent: 0,
+      proved: false,
+      problem,
+      updatedAt: this.#services.clock.now(),
+    };
+  }
+}
+
+/** The hash `mergeFile` brings; it may repeat `hashCode`, not contradict it. */
+function mergeDigest(input: MergeFileInput): ContentDigest | undefined {
+  if (input.digest === undefined) return undefined;
+  const digest = parseContentDigest('digest', input.digest);
+  const claimed = claimedDigest(input.file.hashCode);
+  if (claimed?.algorithm === digest.algorithm && claimed.hex !== digest.hex) {
+    throw new InputError('digest', 'digest is not the hash that hashCode says');
+  }
+  return digest;
+}
+
+async function* only<T>(value: T): AsyncIterable<T> {
+  await Promise.resolve();
+  yield value;
+}

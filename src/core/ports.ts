@@ -1,0 +1,294 @@
+// What core needs of the world, in roles. Adapters live in rooms named after their technology; each pair of adapters passes one
+// contract suite (test/contract). Ports are as narrow as the services' needs.
+import type { MergeProgress } from './progress.js';
+import type { RemotePath } from './remote-path.js';
+
+export interface Clock {
+  /** Epoch milliseconds: for people and for comparison with other machines. */
+  now(): number;
+  /** Milliseconds that never go back: for deadlines. */
+  monotonic(): number;
+  /** Rejects with the signal's reason when that aborts first. */
+  sleep(ms: number, signal?: AbortSignal): Promise<void>;
+}
+
+export type LogFields = Readonly<Record<string, unknown>>;
+
+export interface Log {
+  debug(fields: LogFields, event: string): void;
+  info(fields: LogFields, event: string): void;
+  warn(fields: LogFields, event: string): void;
+  error(fields: LogFields, event: string): void;
+}
+
+export type HashAlgorithm = 'sha256' | 'md5';
+
+export interface Hash {
+  update(piece: Uint8Array): void;
+  /** Lower-case hex; ends the hash. */
+  digest(): string;
+}
+
+export interface Hashing {
+  start(algorithm: HashAlgorithm): Hash;
+  /** SHA-256 of a text's UTF-8 or of bytes, lower-case hex. */
+  sha256(data: string | Uint8Array): string;
+  /** `bytes` random bytes, lower-case hex. */
+  nonce(bytes: number): string;
+}
+
+// ── Hosts ────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+export interface HostProfile {
+  readonly id: string;
+  readonly name: string;
+  readonly roots: readonly RemotePath[];
+  /** Who may use it; undefined: every authenticated person. */
+  readonly allow?: { readonly groups: readonly string[]; readonly persons: readonly string[] };
+  readonly strategy: 'auto' | 'in-place' | 'copy-data' | 'command' | 'relay';
+  /** strict: fsync before each acknowledgement. normal: fsync at publication. */
+  readonly durability: 'normal' | 'strict';
+  /** host: with the host's own tools, else trust the digests checked on the way in. read-back: without tools, read all again. */
+  readonly verify: 'host' | 'read-back';
+}
+
+export type FileKind = 'file' | 'directory' | 'symlink' | 'special';
+
+export interface FileFacts {
+  readonly kind: FileKind;
+  readonly size: number;
+  /** Epoch ms; SFTP version 3 has whole seconds. */
+  readonly modifiedAt: number;
+  /** Permission bits, 0 … 0o7777. */
+  readonly mode: number;
+}
+
+export interface DirectoryEntry extends FileFacts {
+  readonly name: string;
+}
+
+/** What the host's SFTP server offered when the session began. */
+export interface HostOffers {
+  readonly hardLink: boolean;
+  readonly posixRename: boolean;
+  readonly fsync: boolean;
+  readonly space: boolean;
+  readonly copyData: boolean;
+}
+
+export interface Space {
+  /** Same value = same file system, as far as the host tells. */
+  readonly fileSystem: string;
+  /** Bytes that our account may still write. */
+  readonly freeBytes: number;
+}
+
+export interface WriteOptions {
+  readonly signal: AbortSignal;
+  /** Called before each write to the host; throws when the right to write has ended. */
+  readonly check?: () => void;
+}
+
+export interface OpenFile {
+  /**
+   * Writes the pieces back to back from `offset`, several writes under way at once, and resolves when the host has acknowledged
+   * all of them. The source is pulled no faster than the host takes it. After a rejection no further write is issued, and
+   * none is under way.
+   */
+  write(offset: number, pieces: AsyncIterable<Uint8Array>, options: WriteOptions): Promise<void>;
+  /** Yields the bytes from `offset` in order, at most `lengthBytes`, fewer when the file ends; reads ahead within a bound. */
+  read(offset: number, lengthBytes: number, signal?: AbortSignal): AsyncIterable<Uint8Array>;
+  facts(): Promise<FileFacts>;
+  truncate(size: number): Promise<void>;
+  /** Durable on the host's disk; does nothing where the host can't. */
+  sync(): Promise<void>;
+  /** Never rejects; after it the handle is gone. */
+  close(): Promise<void>;
+}
+
+/**
+ * - read: must exist
+ * - write: must exist, for reading and writing, bytes kept
+ * - create: must not exist (`ALREADY_EXISTS`), for reading and writing
+ * - create-private: as create, readable by our account alone
+ */
+export type OpenMode = 'read' | 'write' | 'create' | 'create-private';
+
+/**
+ * A host, for the length of one `use`. Every operation has a deadline (`HOST_UNREACHABLE` when it passes) and rejects with a
+ * `Fault`. Nothing is opened that is not a regular file, as far as the caller looked first.
+ */
+export interface Host {
+  readonly profile: HostProfile;
+  readonly offers: HostOffers;
+  /** Without following a link at the end; undefined when nothing is there. */
+  lstat(path: RemotePath): Promise<FileFacts | undefined>;
+  /** With every link resolved; undefined when nothing is there. */
+  realPath(path: RemotePath): Promise<RemotePath | undefined>;
+  /** Without `.` and `..`; names that are no well-formed Unicode are left out. `NOT_FOUND` when there is no such directory. */
+  list(path: RemotePath): Promise<readonly DirectoryEntry[]>;
+  /** `ALREADY_EXISTS` when something is there. */
+  makeDirectory(path: RemotePath, mode?: number): Promise<void>;
+  removeDirectory(path: RemotePath): Promise<void>;
+  open(path: RemotePath, mode: OpenMode): Promise<OpenFile>;
+  /** Plain SFTP rename. Whether it refuses an existing target is the host's choice: see the probe. */
+  rename(from: RemotePath, to: RemotePath): Promise<void>;
+  /** Atomically, over whatever file is at `to`. Needs `offers.posixRename`. */
+  replace(from: RemotePath, to: RemotePath): Promise<void>;
+  /** A second name for a file; `ALREADY_EXISTS` when something is at `to`. Needs `offers.hardLink`. */
+  link(existing: RemotePath, to: RemotePath): Promise<void>;
+  unlink(path: RemotePath): Promise<void>;
+  setFacts(path: RemotePath, facts: { readonly mode?: number; readonly modifiedAt?: number }): Promise<void>;
+  /** Names made or removed in it are durable afterwards; does nothing where the host can't. */
+  syncDirectory(path: RemotePath): Promise<void>;
+  /** Undefined where the host can't tell. */
+  space(path: RemotePath): Promise<Space | undefined>;
+  /**
+   * Runs a constant POSIX `sh` script with arguments (quoted by the adapter alone) and yields its output's lines as they come.
+   * Ends when it exits with 0; `FAILURE` otherwise, `HOST_UNSUPPORTED` where commands are refused. Returning early ends it.
+   */
+  run(script: string, args: readonly string[], options?: RunOptions): AsyncIterable<string>;
+}
+
+export interface RunOptions {
+  readonly signal?: AbortSignal;
+  /** Longest silence before the command is given up, ms. Default 30 000. */
+  readonly idleTimeoutMs?: number;
+}
+
+export interface HostRepository {
+  /** As configured, in that order. */
+  readonly profiles: readonly HostProfile[];
+  /** Lends the host for the length of `work`. `HOST_UNKNOWN`, `HOST_UNREACHABLE`, `HOST_KEY_MISMATCH`, `HOST_AUTH_FAILED`. */
+  use<T>(hostId: string, work: (host: Host) => Promise<T>): Promise<T>;
+  /** Ends all connections. Later calls reject. */
+  close(): Promise<void>;
+}
+
+// ── Claims ───────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** Who is uploading what to one target. Times are epoch ms. */
+export interface Claim {
+  /** Key of host and target. */
+  readonly target: string;
+  readonly person: string;
+  /** Key of person and content. */
+  readonly upload: string;
+  readonly since: number;
+  /** When bytes or calls last came. */
+  readonly touchedAt: number;
+  readonly until: number;
+  /** What `uploadStatus` was told, until the staging directory keeps it. */
+  readonly declared?: Declared;
+}
+
+/** What the client declared the content to be. */
+export interface Declared {
+  readonly size: number;
+  readonly chunkSize: number;
+}
+
+export interface ClaimRequest {
+  readonly target: string;
+  readonly person: string;
+  readonly upload: string;
+  readonly ttlMs: number;
+}
+
+export interface ClaimMove {
+  /** Whether the caller's own other content gives way: when nothing came for `idleMs`, or always. Never while it is being merged. */
+  readonly move: 'never' | 'when-idle' | 'always';
+  readonly idleMs: number;
+  readonly declared?: Declared;
+}
+
+export type ClaimOutcome =
+  /** `created`: nobody held it before. */
+  | { readonly kind: 'held'; readonly claim: Claim; readonly created: boolean }
+  /** By another person, or by the caller's own other content. */
+  | { readonly kind: 'taken'; readonly claim: Claim; readonly merging: boolean };
+
+export type SlotOutcome = ClaimOutcome | { readonly kind: 'busy'; readonly retryAfterMs: number };
+
+export type MergeLeaseOutcome = ClaimOutcome | { readonly kind: 'busy'; readonly retryAfterMs: number };
+
+/** What stays known of an upload that ended well. */
+export interface FinishedUpload {
+  readonly finishedAt: number;
+  readonly size: number;
+  readonly contentDigest?: string;
+  readonly proved: boolean;
+  /** The target's etag right after publication: another etag there means it was changed since. */
+  readonly etag: string;
+}
+
+/**
+ * Claims on targets and the leases under them. Each call is one atomic step and idempotent by owner, so a call whose answer was
+ * lost may be sent again. `COORDINATION_UNAVAILABLE` when the store is away.
+ */
+export interface LockRepository {
+  /** Holds or renews the claim. */
+  claim(request: ClaimRequest & ClaimMove): Promise<ClaimOutcome>;
+  holder(target: string): Promise<Claim | undefined>;
+  /** Gives the claim up, if it is held by this upload. */
+  release(request: { readonly target: string; readonly person: string; readonly upload: string }): Promise<void>;
+  /** Renews the claim and takes the lease of one chunk: `busy` while another token has it or the upload is being merged. */
+  leaseSlot(request: ClaimRequest & SlotLease): Promise<SlotOutcome>;
+  releaseSlot(request: {
+    readonly target: string;
+    readonly upload: string;
+    readonly index: number;
+    readonly token: string;
+  }): Promise<void>;
+  /** Renews the claim and takes the one merge lease: `busy` while another token has it or a slot lease is alive. */
+  leaseMerge(request: ClaimRequest & MergeLease): Promise<MergeLeaseOutcome>;
+  releaseMerge(request: { readonly target: string; readonly upload: string; readonly token: string }): Promise<void>;
+  /** Keeps the facts of a published upload for `ttlMs`. */
+  finish(upload: string, target: string, facts: FinishedUpload, ttlMs: number): Promise<void>;
+  finished(upload: string, target: string): Promise<FinishedUpload | undefined>;
+  /** Forgets that it finished: its target was changed, and the content comes anew. */
+  forget(upload: string, target: string): Promise<void>;
+}
+
+export interface SlotLease {
+  readonly index: number;
+  readonly token: string;
+  readonly leaseMs: number;
+}
+
+export interface MergeLease {
+  readonly token: string;
+  readonly leaseMs: number;
+}
+
+// ── Merges ───────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** Names the upload whose merge was asked for. All else is read from the host. */
+export interface MergeJob {
+  readonly id: string;
+  readonly hostId: string;
+  readonly target: RemotePath;
+  readonly person: string;
+  readonly hashCode: string;
+}
+
+export interface MergeQueue {
+  /** Does nothing when a job with this id waits; while one runs, it runs once more afterwards, so that no request is lost. */
+  add(job: MergeJob): Promise<void>;
+  /** Whether a job with this id waits or runs. */
+  has(id: string): Promise<boolean>;
+  /** Runs jobs with bounded concurrency; `work` handles its own failures. */
+  process(work: (job: MergeJob, signal: AbortSignal) => Promise<void>): void;
+  /** Stops taking jobs and aborts the running ones. */
+  close(): Promise<void>;
+}
+
+export interface ProgressFeed {
+  /** Stores the state as the latest, then tells every watcher. Terminal states stay for `ttlMs`. */
+  publish(id: string, progress: MergeProgress): Promise<void>;
+  last(id: string): Promise<MergeProgress | undefined>;
+  /** Forgets the stored state, so that a fresh upload doesn't begin with the end of an old one. */
+  forget(id: string): Promise<void>;
+  /** The stored state at once when there is one, then newer ones; a slow reader sees the latest, and always the terminal one. */
+  watch(id: string): AsyncIterable<MergeProgress>;
+}

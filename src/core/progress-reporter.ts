@@ -1,0 +1,86 @@
+// One merge's progress on its way to the viewers: at most five states a second, a rate worth reading, and no step back.
+import type { Clock, ProgressFeed } from './ports.js';
+import type { MergePhase, MergeProgress, MergeStrategy } from './progress.js';
+import { percentOf } from './progress.js';
+
+const LEAST_INTERVAL_MS = 200;
+/** Share of the newest interval in the smoothed rate. */
+const SMOOTHING = 0.3;
+
+interface Options {
+  readonly feed: ProgressFeed;
+  readonly clock: Clock;
+  readonly id: string;
+  readonly strategy?: MergeStrategy;
+}
+
+export class ProgressReporter {
+  readonly #options: Options;
+  #phase: MergePhase = 'QUEUED';
+  #doneBytes = 0;
+  #toldBytes = 0;
+  #toldAt = Number.NEGATIVE_INFINITY;
+  #bytesPerSecond: number | undefined;
+  /** Publications in order; a failed one is for the next to make up. */
+  #last: Promise<void> = Promise.resolve();
+
+  constructor(options: Options) {
+    this.#options = options;
+  }
+
+  /** As often as the work likes; most calls tell nobody. */
+  readonly report = (phase: MergePhase, doneBytes: number, totalBytes: number): void => {
+    const now = this.#options.clock.monotonic();
+    const isNewPhase = phase !== this.#phase;
+    if (isNewPhase) {
+      this.#phase = phase;
+      this.#doneBytes = 0;
+      this.#toldBytes = 0;
+      this.#bytesPerSecond = undefined;
+    }
+    this.#doneBytes = Math.max(this.#doneBytes, Math.min(doneBytes, totalBytes));
+    if (!isNewPhase && now - this.#toldAt < LEAST_INTERVAL_MS) return;
+    if (!isNewPhase) this.#measure(now);
+    this.#toldBytes = this.#doneBytes;
+    this.#toldAt = now;
+    void this.#tell(this.#state(totalBytes));
+  };
+
+  /** Resolves when everything reported so far is told. */
+  async settled(): Promise<void> {
+    await this.#last;
+  }
+
+  /** The terminal state, after all others. */
+  async end(progress: MergeProgress): Promise<void> {
+    await this.settled();
+    await this.#options.feed.publish(this.#options.id, progress);
+  }
+
+  #measure(now: number): void {
+    const rate = ((this.#doneBytes - this.#toldBytes) * 1_000) / (now - this.#toldAt);
+    this.#bytesPerSecond =
+      this.#bytesPerSecond === undefined ? rate : this.#bytesPerSecond + SMOOTHING * (rate - this.#bytesPerSecond);
+  }
+
+  #state(totalBytes: number): MergeProgress {
+    const { strategy, clock } = this.#options;
+    const rate = this.#bytesPerSecond;
+    return {
+      phase: this.#phase,
+      doneBytes: this.#doneBytes,
+      totalBytes,
+      percent: percentOf(this.#doneBytes, totalBytes),
+      ...(rate !== undefined && rate > 0 && { bytesPerSecond: rate, etaSeconds: (totalBytes - this.#doneBytes) / rate }),
+      ...(strategy && { strategy }),
+      proved: false,
+      updatedAt: clock.now(),
+    };
+  }
+
+  #tell(progress: MergeProgress): Promise<void> {
+    const { feed, id } = this.#options;
+    this.#last = this.#last.then(() => feed.publish(id, progress)).catch(() => undefined);
+    return this.#last;
+  }
+}

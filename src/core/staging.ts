@@ -1,0 +1,143 @@
+// What the services need of the place where an upload waits on its host. `src/assembly` keeps it there.
+import type { HostCapability, IfExists } from './answers.js';
+import type { ReceivedMap } from './chunks.js';
+import type { ContentDigest, UploadIdentity } from './file-ref.js';
+import type { Declared, Host } from './ports.js';
+import type { ChunksMissing, FileExists, Refused } from './problems.js';
+import type { MergePhase, MergeStrategy } from './progress.js';
+import type { Target } from './target.js';
+
+/** What an upload is: written once, when its staging directory is made. Times are epoch ms. */
+export interface Manifest {
+  readonly version: 1;
+  readonly hostId: string;
+  readonly path: string;
+  readonly person: string;
+  readonly hashCode: string;
+  readonly size: number;
+  readonly chunkSize: number;
+  readonly layout: 'in-place' | 'chunk-files';
+  readonly beganAt: number;
+}
+
+/** What the person asked for with `mergeFile`; the newest wins. */
+export interface MergeRequest {
+  readonly ifExists: IfExists;
+  readonly ifMatch?: string;
+  readonly digest?: ContentDigest;
+  readonly askedAt: number;
+}
+
+/** How a host behaves at one home, found by trying. */
+export interface HostPowers {
+  readonly capabilities: readonly HostCapability[];
+  /** The strategy `auto` or the configuration leads to; undefined when there is none that publishes atomically. */
+  readonly strategy?: MergeStrategy;
+}
+
+/** An upload for the same target in another directory, when claims were lost. */
+export interface OtherUpload {
+  readonly person: string;
+  readonly uploadKey: string;
+  readonly beganAt: number;
+  /** The newest time of anything in it, on this process's clock. */
+  readonly touchedAt: number;
+}
+
+export interface StagedSummary {
+  /** Of its identity. */
+  readonly id: string;
+  readonly manifest: Manifest;
+  readonly uploadedBytes: number;
+  readonly phase: MergePhase;
+  readonly touchedAt: number;
+  /** For paging: ascending by this. */
+  readonly key: string;
+}
+
+export interface ReceiveRequest {
+  readonly index: number;
+  /** SHA-256, lower-case hex. */
+  readonly digest?: string;
+  readonly pieces: AsyncIterable<Uint8Array>;
+  readonly signal: AbortSignal;
+  /** Throws when the right to write this chunk has ended. Called before each write and before the commit. */
+  readonly check: () => void;
+}
+
+export type ReceiveOutcome =
+  | { readonly kind: 'stored'; readonly digest: string; readonly alreadyStored: boolean }
+  /** Another content of this chunk was committed before. */
+  | { readonly kind: 'conflict' }
+  | { readonly kind: 'digest-mismatch'; readonly expected: string; readonly actual: string }
+  | { readonly kind: 'length-mismatch'; readonly expectedBytes: number };
+
+/** A phase's progress, told as often as the work likes. */
+export type OnProgress = (phase: MergePhase, doneBytes: number, totalBytes: number) => void;
+
+export interface AssembleOptions {
+  readonly signal: AbortSignal;
+  readonly onProgress: OnProgress;
+}
+
+/** What is known of an upload's bytes. */
+export interface Verified {
+  /** Whether they were read on the host and compared, the whole where a hash of it was named, else chunk by chunk. */
+  readonly proved: boolean;
+  /** Of the whole content, when one was named. */
+  readonly digest?: ContentDigest;
+}
+
+export interface Published extends Verified {
+  /** Of the target, right after publication. */
+  readonly etag: string;
+}
+
+export type VerifyOutcome =
+  | { readonly kind: 'holds'; readonly verified: Verified }
+  /** These lost their place in the received map. */
+  | { readonly kind: 'chunks-lost'; readonly problem: ChunksMissing }
+  | { readonly kind: 'content-differs'; readonly problem: Refused };
+
+export type PublishOutcome =
+  | { readonly kind: 'published'; readonly published: Published }
+  | { readonly kind: 'refused'; readonly problem: FileExists | Refused };
+
+/** One upload's staging directory, for the length of one `HostRepository.use`. */
+export interface StagedUpload {
+  readonly identity: UploadIdentity;
+  readonly manifest: Manifest;
+  /** As last seen by this process, from the host when it has seen nothing yet. */
+  received(): Promise<ReceivedMap>;
+  /** Read anew from the host. */
+  refreshReceived(): Promise<ReceivedMap>;
+  receive(request: ReceiveRequest): Promise<ReceiveOutcome>;
+  /** Durable when it resolves. */
+  requestMerge(request: MergeRequest): Promise<void>;
+  mergeRequest(): Promise<MergeRequest | undefined>;
+  withdrawMergeRequest(): Promise<void>;
+  /** Whether an earlier run published and was cut off before it had cleaned. Finishes what such a run left half done. */
+  recoverPublication(): Promise<Published | undefined>;
+  verify(digests: readonly ContentDigest[], options: AssembleOptions): Promise<VerifyOutcome>;
+  publish(request: MergeRequest, verified: Verified): Promise<PublishOutcome>;
+  /**
+   * Takes the directory out of everybody's reach at once, then removes what is ours in it; what is foreign stays, and keeps it.
+   * `published` when publication came first. Idempotent.
+   */
+  discard(): Promise<{ readonly kind: 'discarded' } | { readonly kind: 'published'; readonly published: Published }>;
+}
+
+export interface Assembly {
+  /** What the host can do where an upload to `target` would wait. Tried once per host and home, then remembered. */
+  powers(host: Host, target: Target): Promise<HostPowers>;
+  /** The same for a host at large. */
+  hostPowers(host: Host): Promise<HostPowers>;
+  /** Bytes our account may still write where `target` would be; undefined where the host can't tell. */
+  freeBytes(host: Host, target: Target): Promise<number | undefined>;
+  find(host: Host, identity: UploadIdentity, target: Target): Promise<StagedUpload | undefined>;
+  /** Finds it or makes it as declared. `SIZE_MISMATCH` when it is there with another size. */
+  open(host: Host, identity: UploadIdentity, target: Target, declared: Declared): Promise<StagedUpload>;
+  /** Directories for the same target that are not this upload's. */
+  others(host: Host, identity: UploadIdentity, target: Target): Promise<readonly OtherUpload[]>;
+  list(host: Host, person: string): Promise<readonly StagedSummary[]>;
+}

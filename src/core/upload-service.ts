@@ -1,0 +1,278 @@
+// The calls that bring chunks to a host: may I, what is there, take this one, give it up.
+import type {
+  AbortUploadAnswer,
+  Caller,
+  DirInfo,
+  DirInfoAnswer,
+  FileRefInput,
+  UploadChunkAnswer,
+  UploadChunkInput,
+  UploadStatusAnswer,
+  UploadStatusInput,
+} from './answers.js';
+import type { ReceivedMap } from './chunks.js';
+import { checkIndex, chooseChunkSize, chunkPlan } from './chunks.js';
+import type { Entered } from './entrance.js';
+import { ACTIVE_MS, checkOthers, claimKey, enter, finishedAnswer, lockedProblem } from './entrance.js';
+import { checkChunkDigest } from './file-ref.js';
+import type { MergeService } from './merge-service.js';
+import { InputError, ProblemError, refused, tryAgainLater } from './problems.js';
+import { percentOf } from './progress.js';
+import { nameOf, parentOf } from './remote-path.js';
+import type { Services, UploadCall } from './services.js';
+import { onHost } from './services.js';
+import { SLOT_LEASE_MS, holdingLease } from './lease.js';
+import type { Lease } from './lease.js';
+import type { ReceiveOutcome, StagedUpload } from './staging.js';
+import { replaceObjection } from './target.js';
+
+const TOKEN_BYTES = 16;
+
+export class UploadService {
+  readonly #services: Services;
+  readonly #merges: MergeService;
+  readonly #inFlight = new Map<string, number>();
+
+  constructor(services: Services, merges: MergeService) {
+    this.#services = services;
+    this.#merges = merges;
+  }
+
+  /** Claims the target for the caller when it is free. Idempotent. */
+  async status(caller: Caller, input: UploadStatusInput): Promise<UploadStatusAnswer> {
+    const { locks, limits, assembly, feed } = this.#services;
+    checkSize(input.size);
+    const chunkSize = chooseChunkSize(input.size, input.chunkSize, limits);
+    return onHost<UploadStatusAnswer>(this.#services, { caller, file: input.file }, async (call) => {
+      const finished = await finishedAnswer(this.#services, call);
+      if (finished !== undefined) return finished;
+      const holder = await locks.holder(call.identity.targetKey);
+      if (holder !== undefined && holder.person !== call.identity.person) return lockedProblem(call, holder);
+      const staged = await assembly.find(call.host, call.identity, call.target);
+      if (staged !== undefined) await this.#merges.bringBack(staged);
+      const objection = await this.#objection(call, input, staged);
+      if (objection !== undefined) return objection;
+
+      const outcome = await locks.claim({
+        ...claimKey(call),
+        ttlMs: limits.claimTtlMs,
+        move: input.takeOver ? 'always' : 'when-idle',
+        idleMs: ACTIVE_MS,
+        declared: { size: input.size, chunkSize },
+      });
+      if (outcome.kind === 'taken') return lockedProblem(call, outcome.claim);
+      const received = await staged?.received();
+      try {
+        if (outcome.created) await checkOthers(this.#services, call, input.takeOver ? 0 : ACTIVE_MS);
+        await this.#checkSpace(call, input.size - (received?.uploadedBytes ?? 0));
+      } catch (error) {
+        if (outcome.created) await locks.release(claimKey(call));
+        throw error;
+      }
+      const claimedUntil = outcome.claim.until;
+      if (staged === undefined || received === undefined) {
+        await feed.forget(call.identity.id);
+        const plan = chunkPlan(input.size, chunkSize);
+        return { kind: 'UploadReady', claimedUntil, chunkSize, chunkCount: plan.chunkCount };
+      }
+      const { plan, uploadedBytes, count: uploadedCount } = received;
+      return {
+        kind: 'UploadResumable',
+        claimedUntil,
+        chunkSize: plan.chunkSize,
+        chunkCount: plan.chunkCount,
+        uploadedBytes,
+        uploadedCount,
+      };
+    });
+  }
+
+  /** Opens the staging directory and reads from the host which chunks are there. Idempotent. */
+  async dirInfo(caller: Caller, file: FileRefInput): Promise<DirInfoAnswer> {
+    return onHost<DirInfoAnswer>(this.#services, { caller, file }, async (call) => {
+      const entered = await enter(this.#services, call);
+      if (entered.kind === 'UploadFinished') return entered;
+      await this.#merges.bringBack(entered.staged);
+      return dirInfoOf(call, await entered.staged.refreshReceived());
+    });
+  }
+
+  async putChunk(caller: Caller, input: UploadChunkInput): Promise<UploadChunkAnswer> {
+    checkChunkDigest(input.digest);
+    if (!Number.isInteger(input.index) || input.index < 1) throw new InputError('index', 'index must be 1 or more');
+    const { chunksInFlightPerPerson } = this.#services.limits;
+    const underWay = this.#inFlight.get(caller.person) ?? 0;
+    if (underWay >= chunksInFlightPerPerson) {
+      return tryAgainLater('RATE_LIMITED', `${underWay} chunks of yours are under way already`);
+    }
+    this.#inFlight.set(caller.person, underWay + 1);
+    try {
+      return await onHost(this.#services, { caller, file: input.file }, (call) => this.#takeChunk(call, input));
+    } finally {
+      const left = (this.#inFlight.get(caller.person) ?? 1) - 1;
+      if (left === 0) this.#inFlight.delete(caller.person);
+      else this.#inFlight.set(caller.person, left);
+    }
+  }
+
+  /** Every chunk is given up; what was published before stays. Idempotent. */
+  async abort(caller: Caller, file: FileRefInput): Promise<AbortUploadAnswer> {
+    const { assembly, feed, locks } = this.#services;
+    return onHost<AbortUploadAnswer>(this.#services, { caller, file }, async (call) => {
+      const finished = await finishedAnswer(this.#services, call);
+      if (finished !== undefined) return finished;
+      const { identity } = call;
+      const claim = await locks.holder(identity.targetKey);
+      if (claim !== undefined && claim.person !== identity.person) return lockedProblem(call, claim);
+      await this.#merges.cancel(identity.id);
+      const staged = await assembly.find(call.host, identity, call.target);
+      if (staged === undefined && claim?.upload !== identity.uploadKey) {
+        const last = await feed.last(identity.id);
+        if (last?.phase === 'ABORTED') return { kind: 'UploadAborted', abortedAt: last.updatedAt };
+        return (await finishedAnswer(this.#services, call)) ?? refused('UPLOAD_UNKNOWN', 'no such upload is under way');
+      }
+      const outcome = await staged?.discard();
+      if (outcome?.kind === 'published' && staged !== undefined) return this.#merges.finishPublished(staged, outcome.published);
+      await locks.release(claimKey(call));
+      const abortedAt = this.#services.clock.now();
+      const total = staged?.manifest.size ?? claim?.declared?.size ?? 0;
+      await feed.publish(identity.id, {
+        phase: 'ABORTED',
+        doneBytes: 0,
+        totalBytes: total,
+        percent: 0,
+        proved: false,
+        problem: refused('ABORTED', 'this upload was aborted'),
+        updatedAt: abortedAt,
+      });
+      return { kind: 'UploadAborted', abortedAt };
+    });
+  }
+
+  /** What speaks against this upload before anybody claims anything. */
+  async #objection(call: UploadCall, input: UploadStatusInput, staged: StagedUpload | undefined) {
+    const { limits, hashing, assembly } = this.#services;
+    if (input.size > limits.maxFileBytes) {
+      return refused('QUOTA_EXCEEDED', `a file may have at most ${limits.maxFileBytes} bytes here`);
+    }
+    if (staged !== undefined && staged.manifest.size !== input.size) {
+      const begun = staged.manifest.size.toString();
+      return refused('SIZE_MISMATCH', `this upload was begun with ${begun} bytes, not ${input.size}`);
+    }
+    const objection = replaceObjection(hashing, call.target.facts, input);
+    if (objection !== undefined) return objection;
+    const powers = await assembly.powers(call.host, call.target);
+    if (powers.strategy === undefined)
+      return refused('HOST_UNSUPPORTED', 'this host offers no way to publish a file atomically');
+    if (input.ifExists === 'REPLACE' && !powers.capabilities.includes('POSIX_RENAME')) {
+      return refused('HOST_UNSUPPORTED', 'this host offers no way to replace a file atomically');
+    }
+    return undefined;
+  }
+
+  async #checkSpace(call: UploadCall, neededBytes: number): Promise<void> {
+    const free = await this.#services.assembly.freeBytes(call.host, call.target);
+    if (free === undefined || free >= neededBytes) return;
+    const message = `${neededBytes} bytes are to come and ${free} are free on the host`;
+    throw new ProblemError(refused('NOT_ENOUGH_SPACE', message, true));
+  }
+
+  async #takeChunk(call: UploadCall, input: UploadChunkInput): Promise<UploadChunkAnswer> {
+    const { locks, clock, hashing, limits } = this.#services;
+    const token = hashing.nonce(TOKEN_BYTES);
+    const request = { ...claimKey(call), ttlMs: limits.claimTtlMs, index: input.index, token, leaseMs: SLOT_LEASE_MS };
+    const lease = {
+      clock,
+      leaseMs: SLOT_LEASE_MS,
+      leasedAt: clock.monotonic(),
+      renew: () => locks.leaseSlot(request),
+      release: () => locks.releaseSlot(request),
+    };
+    const entered = await this.#enterOrRelease(call, lease);
+    if (entered.kind === 'UploadFinished') return entered;
+    return holdingLease(lease, async (slot) => {
+      const { staged } = entered;
+      checkIndex(chunkPlan(staged.manifest.size, staged.manifest.chunkSize), input.index);
+      const outcome = await staged.receive({
+        index: input.index,
+        ...(input.digest !== undefined && { digest: input.digest }),
+        pieces: input.pieces,
+        signal: AbortSignal.any([input.signal, slot.signal]),
+        check: slot.check,
+      });
+      const received = await staged.received();
+      if (outcome.kind === 'stored' && !outcome.alreadyStored) await this.#tellReceiving(call, received);
+      return chunkAnswer(input, outcome, received);
+    });
+  }
+
+  /** The lease is taken on the way in; whoever doesn't get in gives it back. */
+  async #enterOrRelease(call: UploadCall, lease: Lease): Promise<Entered> {
+    try {
+      return await enter(this.#services, call, lease.renew);
+    } catch (error) {
+      await lease.release();
+      throw error;
+    }
+  }
+
+  async #tellReceiving(call: UploadCall, received: ReceivedMap): Promise<void> {
+    const { feed, clock } = this.#services;
+    const doneBytes = received.uploadedBytes;
+    const totalBytes = received.plan.size;
+    const percent = percentOf(doneBytes, totalBytes);
+    await feed.publish(call.identity.id, {
+      phase: 'RECEIVING',
+      doneBytes,
+      totalBytes,
+      percent,
+      proved: false,
+      updatedAt: clock.now(),
+    });
+  }
+}
+
+function checkSize(size: number): void {
+  if (!Number.isSafeInteger(size) || size < 0) throw new InputError('size', 'size must be 0 … 2^53-1 bytes');
+}
+
+function dirInfoOf(call: UploadCall, received: ReceivedMap): DirInfo {
+  const { target, id } = call.identity;
+  return {
+    kind: 'DirInfo',
+    name: nameOf(target),
+    dir: parentOf(target),
+    dirHashCode: id,
+    size: received.plan.size,
+    chunkSize: received.plan.chunkSize,
+    chunkCount: received.plan.chunkCount,
+    uploadedBytes: received.uploadedBytes,
+    uploadedCount: received.count,
+    chunkList: received.indexes(),
+    chunks: (page) => received.page(page),
+    missing: received.missing(),
+    strategy: 'IN_PLACE',
+  };
+}
+
+function chunkAnswer(input: UploadChunkInput, outcome: ReceiveOutcome, received: ReceivedMap): UploadChunkAnswer {
+  const { index } = input;
+  switch (outcome.kind) {
+    case 'stored': {
+      const { digest, alreadyStored } = outcome;
+      const { uploadedBytes, count: uploadedCount } = received;
+      return { kind: 'ChunkStored', index, digest, alreadyStored, uploadedBytes, uploadedCount };
+    }
+    case 'conflict':
+      return refused('CHUNK_CONFLICT', `chunk ${index} is on the host already, with other bytes`);
+    case 'digest-mismatch': {
+      const { expected, actual } = outcome;
+      const message = `chunk ${index} arrived with other bytes than its digest says`;
+      return { kind: 'DigestMismatch', code: 'DIGEST_MISMATCH', message, retryable: true, index, expected, actual };
+    }
+    case 'length-mismatch': {
+      const expected = outcome.expectedBytes.toString();
+      return refused('SIZE_MISMATCH', `chunk ${index} has ${expected} bytes, and another number came`, true);
+    }
+  }
+}
