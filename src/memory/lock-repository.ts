@@ -1,0 +1,168 @@
+// Claims, leases and ends of uploads in one process. Secret: the state is a map, and every call is one synchronous step.
+// The twin of src/redis; both pass test/contract/lock-repository.ts. Called by compose; may import core.
+import type {
+  Claim,
+  ClaimMove,
+  ClaimOutcome,
+  ClaimRequest,
+  Clock,
+  FinishedUpload,
+  LockRepository,
+  MergeLease,
+  MergeLeaseOutcome,
+  SlotLease,
+  SlotOutcome,
+} from '../core/ports.js';
+
+interface Lease {
+  readonly token: string;
+  readonly until: number;
+}
+
+interface Entry {
+  claim: Claim;
+  merge?: Lease;
+  readonly slots: Map<number, Lease>;
+}
+
+interface Ending {
+  readonly facts: FinishedUpload;
+  readonly until: number;
+}
+
+/** Calls between two looks for expired entries: claims that nobody asks about again must not stay for ever. */
+const CALLS_BETWEEN_SWEEPS = 1_000;
+
+export class MemoryLockRepository implements LockRepository {
+  readonly #clock: Clock;
+  readonly #entries = new Map<string, Entry>();
+  readonly #endings = new Map<string, Ending>();
+  #calls = 0;
+
+  constructor(options: { readonly clock: Clock }) {
+    this.#clock = options.clock;
+  }
+
+  claim(request: ClaimRequest & ClaimMove): Promise<ClaimOutcome> {
+    return Promise.resolve(this.#claimNow(request));
+  }
+
+  holder(target: string): Promise<Claim | undefined> {
+    return Promise.resolve(this.#entry(target)?.claim);
+  }
+
+  release(request: { readonly target: string; readonly person: string; readonly upload: string }): Promise<void> {
+    const entry = this.#entry(request.target);
+    if (entry?.claim.person === request.person && entry.claim.upload === request.upload) this.#entries.delete(request.target);
+    return Promise.resolve();
+  }
+
+  leaseSlot(request: ClaimRequest & SlotLease): Promise<SlotOutcome> {
+    const outcome = this.#claimNow({ ...request, move: 'never', idleMs: 0 });
+    const entry = this.#entry(request.target);
+    if (outcome.kind === 'taken' || entry === undefined) return Promise.resolve(outcome);
+    const now = this.#clock.now();
+    const other = this.#alive(entry.merge) ?? this.#alive(entry.slots.get(request.index));
+    if (other !== undefined && other.token !== request.token) {
+      return Promise.resolve({ kind: 'busy', retryAfterMs: other.until - now });
+    }
+    entry.slots.set(request.index, { token: request.token, until: now + request.leaseMs });
+    return Promise.resolve(outcome);
+  }
+
+  releaseSlot(request: { target: string; upload: string; index: number; token: string }): Promise<void> {
+    const entry = this.#entry(request.target);
+    const slot = entry?.slots.get(request.index);
+    if (entry?.claim.upload === request.upload && slot?.token === request.token) entry.slots.delete(request.index);
+    return Promise.resolve();
+  }
+
+  leaseMerge(request: ClaimRequest & MergeLease): Promise<MergeLeaseOutcome> {
+    const outcome = this.#claimNow({ ...request, move: 'never', idleMs: 0 });
+    const entry = this.#entry(request.target);
+    if (outcome.kind === 'taken' || entry === undefined) return Promise.resolve(outcome);
+    const now = this.#clock.now();
+    const slots = [...entry.slots.values()].filter((slot) => slot.until > now);
+    const merge = this.#alive(entry.merge);
+    const others = merge !== undefined && merge.token !== request.token ? [merge, ...slots] : slots;
+    if (others.length > 0) {
+      return Promise.resolve({ kind: 'busy', retryAfterMs: Math.max(...others.map((lease) => lease.until)) - now });
+    }
+    entry.merge = { token: request.token, until: now + request.leaseMs };
+    return Promise.resolve(outcome);
+  }
+
+  releaseMerge(request: { target: string; upload: string; token: string }): Promise<void> {
+    const entry = this.#entry(request.target);
+    if (entry?.claim.upload === request.upload && entry.merge?.token === request.token) delete entry.merge;
+    return Promise.resolve();
+  }
+
+  finish(upload: string, target: string, facts: FinishedUpload, ttlMs: number): Promise<void> {
+    this.#endings.set(endingKey(upload, target), { facts, until: this.#clock.now() + ttlMs });
+    return Promise.resolve();
+  }
+
+  finished(upload: string, target: string): Promise<FinishedUpload | undefined> {
+    const ending = this.#endings.get(endingKey(upload, target));
+    return Promise.resolve(ending !== undefined && ending.until > this.#clock.now() ? ending.facts : undefined);
+  }
+
+  forget(upload: string, target: string): Promise<void> {
+    this.#endings.delete(endingKey(upload, target));
+    return Promise.resolve();
+  }
+
+  #claimNow(request: ClaimRequest & ClaimMove): ClaimOutcome {
+    this.#sweepNowAndThen();
+    const now = this.#clock.now();
+    const entry = this.#entry(request.target);
+    const old = entry?.claim;
+    const renewed = {
+      target: request.target,
+      person: request.person,
+      upload: request.upload,
+      touchedAt: now,
+      until: now + request.ttlMs,
+    };
+    if (entry === undefined || old === undefined) {
+      const claim = { ...renewed, since: now, ...(request.declared && { declared: request.declared }) };
+      this.#entries.set(request.target, { claim, slots: new Map() });
+      return { kind: 'held', claim, created: true };
+    }
+    if (old.person === request.person && old.upload === request.upload) {
+      const declared = request.declared ?? old.declared;
+      entry.claim = { ...renewed, since: old.since, ...(declared && { declared }) };
+      return { kind: 'held', claim: entry.claim, created: false };
+    }
+    const merging = this.#alive(entry.merge) !== undefined;
+    const idle = now - old.touchedAt >= request.idleMs;
+    const gives = request.move === 'always' || (request.move === 'when-idle' && idle);
+    if (old.person !== request.person || merging || !gives) return { kind: 'taken', claim: old, merging };
+    this.#entries.delete(request.target);
+    return this.#claimNow(request);
+  }
+
+  #entry(target: string): Entry | undefined {
+    const entry = this.#entries.get(target);
+    if (entry === undefined || entry.claim.until > this.#clock.now()) return entry;
+    this.#entries.delete(target);
+    return undefined;
+  }
+
+  #alive(lease: Lease | undefined): Lease | undefined {
+    return lease !== undefined && lease.until > this.#clock.now() ? lease : undefined;
+  }
+
+  #sweepNowAndThen(): void {
+    this.#calls += 1;
+    if (this.#calls % CALLS_BETWEEN_SWEEPS !== 0) return;
+    const now = this.#clock.now();
+    for (const [target, entry] of this.#entries) if (entry.claim.until <= now) this.#entries.delete(target);
+    for (const [key, ending] of this.#endings) if (ending.until <= now) this.#endings.delete(key);
+  }
+}
+
+function endingKey(upload: string, target: string): string {
+  return `${target} ${upload}`;
+}
