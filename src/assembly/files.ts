@@ -1,0 +1,114 @@
+// Small files and directories of ours on a host, done so that a crash in between leaves either the old state or the new.
+import type { Hashing, Host, OpenFile } from '../core/ports.js';
+import { isFault } from '../core/problems.js';
+import { joinPath } from '../core/remote-path.js';
+import type { RemotePath } from '../core/remote-path.js';
+import { readAll } from './received.js';
+
+/** Nothing of ours but the received map is larger. */
+const MAX_SMALL_FILE_BYTES = 64 * 1024;
+const NONCE_BYTES = 8;
+const PRIVATE_DIRECTORY = 0o700;
+
+export function freshNonce(hashing: Hashing): string {
+  return hashing.nonce(NONCE_BYTES);
+}
+
+/** Closes whatever happens. */
+export async function withFile<T>(opening: Promise<OpenFile>, work: (file: OpenFile) => Promise<T>): Promise<T> {
+  const file = await opening;
+  try {
+    return await work(file);
+  } finally {
+    await file.close();
+  }
+}
+
+/** One piece, for writing what is in memory. */
+export async function* single(bytes: Uint8Array): AsyncIterable<Uint8Array> {
+  await Promise.resolve();
+  yield bytes;
+}
+
+export async function readSmall(host: Host, path: RemotePath): Promise<string | undefined> {
+  try {
+    return await withFile(host.open(path, 'read'), async (file) =>
+      new TextDecoder().decode(await readAll(file, 0, MAX_SMALL_FILE_BYTES)),
+    );
+  } catch (error) {
+    if (isFault(error, 'NOT_FOUND')) return undefined;
+    throw error;
+  }
+}
+
+/** Puts this text at `path`, over what was there, durable and whole. */
+export async function replaceSmall(host: Host, hashing: Hashing, file: SmallFile): Promise<void> {
+  const draft = await writeDraft(host, hashing, file);
+  const path = joinPath(file.directory, file.name);
+  if (host.offers.posixRename) {
+    await host.replace(draft, path);
+  } else {
+    await removeFile(host, path);
+    await host.rename(draft, path);
+  }
+  await host.syncDirectory(file.directory);
+}
+
+export interface SmallFile {
+  readonly directory: RemotePath;
+  readonly name: string;
+  readonly text: string;
+}
+
+async function writeDraft(host: Host, hashing: Hashing, file: SmallFile): Promise<RemotePath> {
+  const draft = joinPath(file.directory, `${file.name}.${freshNonce(hashing)}`);
+  await withFile(host.open(draft, 'create-private'), async (open) => {
+    await open.write(0, single(new TextEncoder().encode(file.text)), { signal: new AbortController().signal });
+    await open.sync();
+  });
+  return draft;
+}
+
+/** Nothing there is as good as removed. */
+export async function removeFile(host: Host, path: RemotePath): Promise<void> {
+  try {
+    await host.unlink(path);
+  } catch (error) {
+    if (!isFault(error, 'NOT_FOUND')) throw error;
+  }
+}
+
+/** Leaves a directory that holds anything; nothing there is as good as removed. */
+export async function removeIfEmpty(host: Host, path: RemotePath): Promise<void> {
+  try {
+    await host.removeDirectory(path);
+  } catch (error) {
+    // FAILURE is SFTP's answer to "not empty"; some servers say ALREADY_EXISTS or PERMISSION_DENIED.
+    if (!isFault(error, 'NOT_FOUND', 'FAILURE', 'ALREADY_EXISTS', 'PERMISSION_DENIED')) throw error;
+  }
+}
+
+/** A neighbour who cleans may remove an empty directory between its making and its use; then it is made again. */
+const TRIES = 5;
+
+/** Does `work` inside private directories that exist, as far as anything on a shared host stays. */
+export async function inDirectories<T>(host: Host, paths: readonly RemotePath[], work: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    await makePrivateDirectories(host, paths);
+    try {
+      return await work();
+    } catch (error) {
+      if (attempt === TRIES || !isFault(error, 'NOT_FOUND')) throw error;
+    }
+  }
+}
+
+async function makePrivateDirectories(host: Host, paths: readonly RemotePath[]): Promise<void> {
+  for (const path of paths) {
+    try {
+      await host.makeDirectory(path, PRIVATE_DIRECTORY);
+    } catch (error) {
+      if (!isFault(error, 'ALREADY_EXISTS')) throw error;
+    }
+  }
+}

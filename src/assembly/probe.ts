@@ -1,0 +1,145 @@
+// How a host really behaves, found by trying: what a server offers and what its file system does are two things.
+import type { HostCapability } from '../core/answers.js';
+import type { Clock, Hashing, Host, OpenFile } from '../core/ports.js';
+import { isFault } from '../core/problems.js';
+import { joinPath } from '../core/remote-path.js';
+import type { RemotePath } from '../core/remote-path.js';
+import type { HostPowers } from '../core/staging.js';
+import { chooseStrategy } from './choose.js';
+import { freshNonce, removeFile, single, withFile } from './files.js';
+import { readAll } from './received.js';
+
+/** Programs that hash a file, the fastest first: OpenSSL makes about five times the rate of coreutils' sha256sum. */
+const HASH_TOOLS = ['openssl', 'sha256sum'] as const;
+export type HashTool = (typeof HASH_TOOLS)[number];
+
+export interface ProbedPowers extends HostPowers {
+  /** SSH_FXP_RENAME doesn't replace a file that is there. */
+  readonly renameRefuses: boolean;
+  /** Undefined where no command may be run, where commands see other files than SFTP does, or without a tool. */
+  readonly hashTool?: HashTool;
+  /** The host's clock less ours, ms; SFTP tells whole seconds. */
+  readonly clockOffsetMs: number;
+}
+
+interface Probing {
+  readonly host: Host;
+  readonly hashing: Hashing;
+  readonly clock: Clock;
+  /** Where probe files may be made and are removed again. */
+  readonly directory: RemotePath;
+}
+
+export async function probePowers(probing: Probing): Promise<ProbedPowers> {
+  const { host, hashing, clock, directory } = probing;
+  const name = `probe.${freshNonce(hashing)}`;
+  const [first, second, third] = ['a', 'b', 'c'].map((part) => joinPath(directory, `${name}.${part}`));
+  if (first === undefined || second === undefined || third === undefined) throw new Error('three names were made');
+  try {
+    await Promise.all([first, second].map((path) => withFile(host.open(path, 'create-private'), () => Promise.resolve())));
+    const clockOffsetMs = ((await host.lstat(first))?.modifiedAt ?? clock.now()) + HALF_SECOND_MS - clock.now();
+    const [tools, randomWrite] = await Promise.all([findHashTools(host, first), tryRandomWrites(host, first)]);
+    const hardLink = host.offers.hardLink && (await tryLink(host, first, third));
+    const posixRename = host.offers.posixRename && (await succeeds(host.replace(hardLink ? third : first, second)));
+    const renameRefuses = await tryRename(host, first, second);
+    const capabilities = has({
+      RANDOM_WRITE: randomWrite,
+      COPY_DATA: host.offers.copyData,
+      COMMAND: tools !== undefined,
+      HARD_LINK: hardLink,
+      POSIX_RENAME: posixRename,
+      FSYNC: host.offers.fsync,
+      SPACE: host.offers.space,
+      HASH_COMMAND: tools?.[0] !== undefined,
+    });
+    const strategy = chooseStrategy(host.profile.strategy, { capabilities, renameRefuses });
+    const hashTool = tools?.[0];
+    return { capabilities, renameRefuses, clockOffsetMs, ...(strategy && { strategy }), ...(hashTool && { hashTool }) };
+  } finally {
+    await Promise.all([first, second, third].map((path) => removeFile(host, path)));
+  }
+}
+
+/** A modification time is cut to the second: on average it is half a second later. */
+const HALF_SECOND_MS = 500;
+
+function has(powers: Readonly<Record<HostCapability, boolean>>): readonly HostCapability[] {
+  return (Object.keys(powers) as HostCapability[]).filter((capability) => powers[capability]);
+}
+
+const RANGE_BYTES = 1_000;
+/** Servers that keep offsets in 32 bits show themselves here. The file is sparse. */
+const BEYOND_32_BITS = 2 ** 32 + 12_345;
+
+/** Two handles write interleaved ranges, one beyond 4 GiB; a third reads them back. */
+async function tryRandomWrites(host: Host, path: RemotePath): Promise<boolean> {
+  const ranges = [BEYOND_32_BITS, 2 * RANGE_BYTES, 0, RANGE_BYTES].map((offset, at) => ({
+    offset,
+    bytes: new Uint8Array(RANGE_BYTES).fill(at + 1),
+  }));
+  const write = async (file: OpenFile, range: (typeof ranges)[number]) =>
+    file.write(range.offset, single(range.bytes), { signal: new AbortController().signal });
+  try {
+    await withFile(host.open(path, 'write'), (one) =>
+      withFile(host.open(path, 'write'), async (other) => {
+        for (const [at, range] of ranges.entries()) await write(at % 2 === 0 ? one : other, range);
+      }),
+    );
+    const found = await withFile(host.open(path, 'read'), (file) =>
+      Promise.all(ranges.map((range) => readAll(file, range.offset, RANGE_BYTES))),
+    );
+    return found.every((bytes, at) => bytes.length === RANGE_BYTES && bytes.every((byte) => byte === at + 1));
+  } catch (error) {
+    return refuses(error);
+  }
+}
+
+async function tryLink(host: Host, existing: RemotePath, to: RemotePath): Promise<boolean> {
+  return (await succeeds(host.link(existing, to))) && !(await succeeds(host.link(existing, to)));
+}
+
+/** Whether renaming onto a file that is there is refused. */
+async function tryRename(host: Host, from: RemotePath, to: RemotePath): Promise<boolean> {
+  await Promise.all(
+    [from, to].map(async (path) => {
+      if ((await host.lstat(path)) === undefined) await withFile(host.open(path, 'create-private'), () => Promise.resolve());
+    }),
+  );
+  return !(await succeeds(host.rename(from, to)));
+}
+
+async function succeeds(operation: Promise<void>): Promise<boolean> {
+  try {
+    await operation;
+    return true;
+  } catch (error) {
+    return refuses(error);
+  }
+}
+
+/** False for a host that said no; a host that is gone says nothing about its powers. */
+function refuses(error: unknown): false {
+  if (isFault(error, 'HOST_UNREACHABLE', 'HOST_BUSY') || !isFault(error)) throw error;
+  return false;
+}
+
+/** Lines carry a mark of ours, since login scripts may print what they like. */
+const FIND_TOOLS = `
+[ -f "$1" ] || exit 0
+echo longshore-sees-the-file
+shift
+for tool in "$@"; do command -v "$tool" >/dev/null 2>&1 && echo "longshore-tool $tool"; done
+exit 0`;
+
+/** Undefined when no command can be run, or when commands see other files than SFTP does. */
+async function findHashTools(host: Host, file: RemotePath): Promise<readonly HashTool[] | undefined> {
+  const lines: string[] = [];
+  try {
+    for await (const line of host.run(FIND_TOOLS, [file, ...HASH_TOOLS])) lines.push(line);
+  } catch (error) {
+    refuses(error);
+    return undefined;
+  }
+  if (!lines.includes('longshore-sees-the-file')) return undefined;
+  return HASH_TOOLS.filter((tool) => lines.includes(`longshore-tool ${tool}`));
+}

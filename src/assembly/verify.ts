@@ -1,0 +1,130 @@
+// Verification before publication: the bytes on the host against what is known of them. By the host's own hashing tool where a
+// command may be run; by reading back where configured, or where the tool fails; otherwise on the digests checked on the way in.
+import type { ReceivedMap } from '../core/chunks.js';
+import { chunkLength, chunkOffset, chunksMissing } from '../core/chunks.js';
+import type { ContentDigest } from '../core/file-ref.js';
+import { formatContentDigest } from '../core/file-ref.js';
+import type { HashAlgorithm } from '../core/ports.js';
+import { isFault, refused } from '../core/problems.js';
+import { joinPath } from '../core/remote-path.js';
+import type { AssembleOptions, VerifyOutcome } from '../core/staging.js';
+import { withFile } from './files.js';
+import { hashChunks, hashWhole } from './host-hash.js';
+import type { InPlaceUpload } from './in-place.js';
+import { eraseRecords } from './in-place.js';
+import { DATA } from './manifest.js';
+import type { HashTool } from './probe.js';
+
+export interface Verification extends AssembleOptions {
+  readonly upload: InPlaceUpload;
+  readonly received: ReceivedMap;
+  /** Hashes of the whole content that are to be proved. */
+  readonly digests: readonly ContentDigest[];
+  readonly tool?: HashTool;
+}
+
+/** Complete uploads only. Chunks that turn out wrong lose their place in the received map. */
+export async function verify(verification: Verification): Promise<VerifyOutcome> {
+  const { upload, tool } = verification;
+  const cut = await findCutChunks(verification);
+  if (cut.length > 0) return loseChunks(verification, cut);
+  if (tool !== undefined) {
+    try {
+      return await verifyByTool(verification, tool);
+    } catch (error) {
+      // A tool that is there and fails (no memory, a policy against MD5): the bytes are still to be proved.
+      if (!isFault(error, 'FAILURE', 'HOST_UNSUPPORTED')) throw error;
+      return verifyByReadingBack(verification);
+    }
+  }
+  if (upload.host.profile.verify === 'read-back') return verifyByReadingBack(verification);
+  return holds(verification, false);
+}
+
+/** Chunks that the data, cut short by somebody on the host, no longer has. What was appended to it is cut off. */
+async function findCutChunks({ upload, received }: Verification): Promise<readonly number[]> {
+  const { plan, host } = upload;
+  return withFile(host.open(joinPath(upload.directory, DATA), 'write'), async (data) => {
+    const { size } = await data.facts();
+    if (size > plan.size) await data.truncate(plan.size);
+    return received.indexes().filter((index) => chunkOffset(plan, index) + chunkLength(plan, index) > size);
+  });
+}
+
+async function verifyByTool(verification: Verification, tool: HashTool): Promise<VerifyOutcome> {
+  const { upload, digests, onProgress, signal } = verification;
+  const path = joinPath(upload.directory, DATA);
+  const { size } = upload.plan;
+  if (digests.length === 0) {
+    const bad = await findBadChunks(verification, tool);
+    return bad.length === 0 ? holds(verification, true) : loseChunks(verification, bad);
+  }
+  for (const [at, digest] of digests.entries()) {
+    const actual = await hashWhole(upload.host, { tool, algorithm: digest.algorithm, path, signal }, (doneBytes) => {
+      onProgress('VERIFYING', at * size + Math.min(doneBytes, size), digests.length * size);
+    });
+    if (actual === digest.hex) continue;
+    const bad = await findBadChunks(verification, tool);
+    return bad.length > 0 ? loseChunks(verification, bad) : contentDiffers(digest, actual);
+  }
+  return holds(verification, true);
+}
+
+async function findBadChunks(verification: Verification, tool: HashTool): Promise<readonly number[]> {
+  const { upload, received, onProgress, signal } = verification;
+  const { plan } = upload;
+  const bad: number[] = [];
+  let doneBytes = 0;
+  for await (const chunk of hashChunks(upload.host, { tool, path: joinPath(upload.directory, DATA), plan, signal })) {
+    if (received.digest(chunk.index) !== chunk.digest) bad.push(chunk.index);
+    doneBytes += chunkLength(plan, chunk.index);
+    onProgress('VERIFYING', doneBytes, plan.size);
+  }
+  return bad;
+}
+
+/** One pass gives every chunk's hash and the whole's. */
+async function verifyByReadingBack(verification: Verification): Promise<VerifyOutcome> {
+  const { upload, received, digests, onProgress, signal } = verification;
+  const { plan, hashing } = upload;
+  const algorithms = [...new Set<HashAlgorithm>(digests.map((digest) => digest.algorithm))];
+  const wholes = new Map(algorithms.map((algorithm) => [algorithm, hashing.start(algorithm)]));
+  const bad: number[] = [];
+  await withFile(upload.host.open(joinPath(upload.directory, DATA), 'read'), async (data) => {
+    let doneBytes = 0;
+    for (let index = 1; index <= plan.chunkCount; index++) {
+      const chunk = hashing.start('sha256');
+      for await (const piece of data.read(chunkOffset(plan, index), chunkLength(plan, index), signal)) {
+        chunk.update(piece);
+        for (const whole of wholes.values()) whole.update(piece);
+        doneBytes += piece.length;
+        onProgress('VERIFYING', doneBytes, plan.size);
+      }
+      if (chunk.digest() !== received.digest(index)) bad.push(index);
+    }
+  });
+  if (bad.length > 0) return loseChunks(verification, bad);
+  for (const [algorithm, whole] of wholes) {
+    const actual = whole.digest();
+    const wrong = digests.find((digest) => digest.algorithm === algorithm && digest.hex !== actual);
+    if (wrong !== undefined) return contentDiffers(wrong, actual);
+  }
+  return holds(verification, true);
+}
+
+function holds(verification: Verification, proved: boolean): VerifyOutcome {
+  const digest = verification.digests[0];
+  return { kind: 'holds', verified: { proved, ...(digest && { digest }) } };
+}
+
+async function loseChunks(verification: Verification, bad: readonly number[]): Promise<VerifyOutcome> {
+  const { upload, received } = verification;
+  await eraseRecords(upload, bad);
+  for (const index of bad) received.remove(index);
+  return { kind: 'chunks-lost', problem: chunksMissing(received) };
+}
+
+function contentDiffers(expected: ContentDigest, actual: string): VerifyOutcome {
+  const message = `every chunk is as it was sent, but the whole is ${expected.algorithm}:${actual}, not ${formatContentDigest(expected)}`;
+  return { kind: 'content-differs', problem: refused('CONTENT_MISMATCH', message) };
+}
