@@ -1,0 +1,67 @@
+// Thin: arguments in, core's answers out. Times and byte counts are the scalars' business, rules are core's.
+import { InputError } from '../core/problems.js';
+import type { MergeProgress } from '../core/progress.js';
+import type { Resolvers } from './generated.js';
+
+/** Most stored chunks a page of `DirInfo.chunks` may have: about a megabyte of digests. */
+const MAX_STORED_CHUNKS = 10_000;
+
+const byKind = { __resolveType: <Kind extends string>(answer: { readonly kind: Kind }): Kind => answer.kind };
+
+export const resolvers: Resolvers = {
+  Query: {
+    hosts: (_root, _args, { longshore, caller }) => longshore.hosts(caller),
+    uploadStatus: (_root, { chunkSize, ifMatch, ...input }, { longshore, caller }) =>
+      longshore.uploadStatus(caller, { ...input, ...given({ chunkSize, ifMatch }) }),
+    dirInfo: (_root, { file }, { longshore, caller }) => longshore.dirInfo(caller, file),
+    uploads: (_root, { hostId, first, after }, { longshore, caller }) =>
+      longshore.uploads(caller, { first, ...given({ hostId, after }) }),
+  },
+
+  Mutation: {
+    async uploadChunk(_root, { file, index, digest, chunk }, { longshore, caller, signal }) {
+      const part = await chunk;
+      const pieces = part.createReadStream();
+      try {
+        return await longshore.uploadChunk(caller, { file, index, ...given({ digest }), pieces, signal });
+      } catch (error) {
+        // Whatever the broken stream became on its way through core, the client is told what was wrong with its request.
+        throw part.failure() ?? error;
+      }
+    },
+    mergeFile: (_root, { digest, ifMatch, ...input }, { longshore, caller }) =>
+      longshore.mergeFile(caller, { ...input, ...given({ digest, ifMatch }) }),
+    abortUpload: (_root, { file }, { longshore, caller }) => longshore.abortUpload(caller, file),
+  },
+
+  Subscription: {
+    mergeProgress: {
+      // Core's own iterable, whose return() ends it at once: an async generator around it would wait for the next state.
+      subscribe: (_root, { file }, { longshore, caller }) => longshore.mergeProgress(caller, file),
+      resolve: (progress: MergeProgress) => progress,
+    },
+  },
+
+  DirInfo: {
+    chunks(dirInfo, { first, after }) {
+      if (first < 1 || first > MAX_STORED_CHUNKS)
+        throw new InputError('first', `first must be from 1 to ${MAX_STORED_CHUNKS}.`);
+      if (after < 0) throw new InputError('after', 'after must be 0 or the number of a chunk.');
+      return dirInfo.chunks({ first, after });
+    },
+  },
+
+  Problem: byKind,
+  UploadStatusResult: byKind,
+  DirInfoResult: byKind,
+  UploadChunkResult: byKind,
+  MergeFileResult: byKind,
+  AbortUploadResult: byKind,
+};
+
+type Given<T> = { readonly [Key in keyof T]?: NonNullable<T[Key]> };
+
+/** Without the arguments that the client left out or sent as null: absent is undefined in core. */
+function given<T extends object>(args: T): Given<T> {
+  return Object.fromEntries(Object.entries(args).filter(([, value]) => value !== null && value !== undefined)) as Given<T>;
+}
