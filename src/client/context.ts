@@ -1,0 +1,49 @@
+// What the steps of one upload share.
+
+import type { Gateway } from './gateway.js';
+import type { FileExists, FileRef } from './operations.js';
+import type { Platform, UploadSource } from './platform.js';
+import type { ProgressMeter, UploadPhase, UploadProgress } from './progress.js';
+import type { Retries, Retry } from './retry.js';
+
+export interface UploadEvents {
+  /** At most ten times a second, and with every other event. */
+  readonly progress: UploadProgress;
+  readonly phase: UploadPhase;
+  /** A chunk is on the host. */
+  readonly chunk: { readonly index: number; readonly bytes: number; readonly alreadyStored: boolean };
+  /** An attempt failed and will be repeated after `delayMs`. */
+  readonly retry: Retry;
+}
+
+/** What to do about the file that is at the path already. */
+export type ExistsDecision = 'replace' | 'keep';
+
+export interface UploadTarget {
+  /** Id of the host. */
+  readonly host: string;
+  /** Absolute path of the file to be, on the host. */
+  readonly path: string;
+  /** `ask` (default) asks `onFileExists`; `replace` overwrites whatever file is there. */
+  readonly ifExists?: 'ask' | 'replace' | undefined;
+  /** Absent, or answering `keep`: the upload fails with `FILE_EXISTS`. `replace` is about exactly the file shown. */
+  readonly onFileExists?: ((existing: FileExists) => ExistsDecision | Promise<ExistsDecision>) | undefined;
+  /** Takes the path over from another upload of the same person, even one that was active just now. Default: false. */
+  readonly takeOver?: boolean | undefined;
+  /** Wish, in bytes; the gateway decides, and on resume keeps what was begun. */
+  readonly chunkSize?: number | undefined;
+}
+
+export interface UploadContext {
+  readonly gateway: Gateway;
+  readonly platform: Platform;
+  readonly retries: Retries;
+  readonly meter: ProgressMeter;
+  readonly source: UploadSource;
+  readonly target: UploadTarget;
+  readonly file: FileRef;
+  readonly parallel: number;
+  readonly signal: AbortSignal;
+  readonly emit: <Name extends keyof UploadEvents>(name: Name, event: UploadEvents[Name]) => void;
+  readonly emitProgress: () => void;
+}

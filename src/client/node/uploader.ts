@@ -1,0 +1,23 @@
+// The uploader as programs on Node use it.
+
+import { Gateway } from '../gateway.js';
+import { Transport, type TransportOptions } from '../transport.js';
+import { Uploader as PortableUploader, type UploaderOptions } from '../uploader.js';
+import { nodePlatform } from './platform.js';
+
+export interface NodeUploaderOptions extends UploaderOptions {
+  /** See `nodePlatform`. */
+  readonly webSocket?: unknown;
+}
+
+/** Uploads contents to one gateway. */
+export class Uploader extends PortableUploader {
+  constructor(options: NodeUploaderOptions) {
+    super(options, nodePlatform({ webSocket: options.webSocket }));
+  }
+}
+
+/** The gateway's operations, one attempt each. */
+export function connectGateway(options: TransportOptions): Gateway {
+  return new Gateway(new Transport(options, nodePlatform()));
+}

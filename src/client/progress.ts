@@ -1,0 +1,157 @@
+// How far an upload is, in bytes that have really moved.
+
+import type { MergeProgress } from './operations.js';
+
+export type UploadPhase = 'preparing' | 'sending' | 'merging' | 'done' | 'failed' | 'stopped' | 'aborted';
+
+export interface UploadProgress {
+  readonly phase: UploadPhase;
+  readonly totalBytes: number;
+  /** Bytes that were on the host when this run began. */
+  readonly resumedBytes: number;
+  /** Bytes of this run: acknowledged, or on the wire of an attempt that still may be. Never goes back. */
+  readonly sentBytes: number;
+  /** Bytes of chunks this run handed to the network, those sent again included. Only grows. */
+  readonly wireBytes: number;
+  /** Bytes of the source read and hashed so far; while a resumed upload compares what is there, only this moves. */
+  readonly hashedBytes: number;
+  /** Chunks that are on the host. */
+  readonly chunksDone: number;
+  readonly chunkCount: number;
+  /** Of the last seconds; 0 when nothing moved in them. */
+  readonly bytesPerSecond: number;
+  /** Until the last chunk is there; absent while nothing moves. */
+  readonly etaSeconds: number | undefined;
+  /** The newest state of the merge, once it began. */
+  readonly merge: MergeProgress | undefined;
+}
+
+/** Long enough to be calm with chunks that are acknowledged in bursts, short enough to show a stall soon. */
+const RATE_WINDOW_MS = 8_000;
+const SAMPLE_EVERY_MS = 200;
+
+/** Bytes per second over the last `RATE_WINDOW_MS`. */
+export class RateMeter {
+  readonly #samples: { readonly atMs: number; readonly bytes: number }[] = [];
+
+  /** `bytes` is the running total. */
+  record(atMs: number, bytes: number): void {
+    const last = this.#samples.at(-1);
+    if (last !== undefined && atMs - last.atMs < SAMPLE_EVERY_MS) return;
+    this.#samples.push({ atMs, bytes });
+    // One sample older than the window stays: it is where the window's first bytes are counted from.
+    while ((this.#samples[1]?.atMs ?? atMs) < atMs - RATE_WINDOW_MS) this.#samples.shift();
+  }
+
+  bytesPerSecond(atMs: number, bytes: number): number {
+    const from = this.#samples.find((sample) => sample.atMs >= atMs - RATE_WINDOW_MS) ?? this.#samples.at(-1);
+    if (from === undefined || atMs <= from.atMs) return 0;
+    return ((bytes - from.bytes) * 1_000) / Math.max(atMs - from.atMs, SAMPLE_EVERY_MS);
+  }
+}
+
+/** One attempt to send a chunk. */
+export interface Flight {
+  moved(bytes: number): void;
+  /** The attempt has ended, well or not; its bytes are either stored now or will move again. */
+  land(): void;
+}
+
+/** Counts one upload's bytes. */
+export class ProgressMeter {
+  readonly #totalBytes: number;
+  readonly #now: () => number;
+  readonly #rate = new RateMeter();
+  #phase: UploadPhase = 'preparing';
+  #resumedBytes: number | undefined;
+  #storedBytes = 0;
+  #flyingBytes = 0;
+  #sentBytes = 0;
+  #wireBytes = 0;
+  #hashedBytes = 0;
+  #chunksDone = 0;
+  #chunkCount = 0;
+  #merge: MergeProgress | undefined;
+
+  constructor(totalBytes: number, now: () => number) {
+    this.#totalBytes = totalBytes;
+    this.#now = now;
+  }
+
+  enter(phase: UploadPhase): void {
+    this.#phase = phase;
+  }
+
+  /** What the host says is there; asked again after the gateway forgot the upload. */
+  opened(stored: { readonly bytes: number; readonly chunks: number; readonly chunkCount: number }): void {
+    this.#resumedBytes ??= stored.bytes;
+    this.#storedBytes = stored.bytes;
+    this.#chunksDone = stored.chunks;
+    this.#chunkCount = stored.chunkCount;
+    this.#hashedBytes = 0;
+    this.#rate.record(this.#now(), this.#wireBytes);
+  }
+
+  hashed(bytes: number): void {
+    this.#hashedBytes += bytes;
+  }
+
+  /** A chunk that was thought to be there isn't. */
+  unstored(bytes: number): void {
+    this.#storedBytes -= bytes;
+    this.#chunksDone -= 1;
+  }
+
+  stored(bytes: number): void {
+    this.#storedBytes += bytes;
+    this.#chunksDone += 1;
+    this.#raise();
+  }
+
+  flight(): Flight {
+    let bytes = 0;
+    let landed = false;
+    return {
+      moved: (moved) => {
+        this.#wireBytes += moved;
+        this.#rate.record(this.#now(), this.#wireBytes);
+        if (landed) return; // The last flush may be told after the answer that made it superfluous.
+        bytes += moved;
+        this.#flyingBytes += moved;
+        this.#raise();
+      },
+      land: () => {
+        landed = true;
+        this.#flyingBytes -= bytes;
+        bytes = 0;
+      },
+    };
+  }
+
+  merging(progress: MergeProgress): void {
+    this.#merge = progress;
+  }
+
+  snapshot(): UploadProgress {
+    const bytesPerSecond = this.#rate.bytesPerSecond(this.#now(), this.#wireBytes);
+    const remainingBytes = Math.max(0, this.#totalBytes - this.#storedBytes - this.#flyingBytes);
+    return {
+      phase: this.#phase,
+      totalBytes: this.#totalBytes,
+      resumedBytes: this.#resumedBytes ?? 0,
+      sentBytes: this.#sentBytes,
+      wireBytes: this.#wireBytes,
+      hashedBytes: this.#hashedBytes,
+      chunksDone: this.#chunksDone,
+      chunkCount: this.#chunkCount,
+      bytesPerSecond,
+      etaSeconds: bytesPerSecond > 0 ? remainingBytes / bytesPerSecond : undefined,
+      merge: this.#merge,
+    };
+  }
+
+  #raise(): void {
+    const here = this.#storedBytes + this.#flyingBytes - (this.#resumedBytes ?? 0);
+    this.#sentBytes = Math.min(Math.max(this.#sentBytes, here), this.#totalBytes - (this.#resumedBytes ?? 0));
+  }
+}

@@ -1,0 +1,145 @@
+// When to try again and when to give up. The only place of this room that repeats a call.
+
+import { describeError, GatewayError, GaveUpError, NetworkError } from './errors.js';
+import type { Refused, TryAgainLater } from './operations.js';
+import type { Platform } from './platform.js';
+
+export interface RetryPolicy {
+  /** Wait before the second attempt; doubled each time. Default: 250. */
+  readonly firstDelayMs: number;
+  /** No wait of our own choice is longer. Default: 30 000. */
+  readonly maxDelayMs: number;
+  /** How long nothing at all may succeed before the upload gives up, resumable. Default: 600 000. */
+  readonly patienceMs: number;
+  /** The same as long as the gateway hasn't answered even once: more likely a wrong address than an outage. Default: 5 000. */
+  readonly firstAnswerPatienceMs: number;
+}
+
+export const DEFAULT_RETRY_POLICY: RetryPolicy = {
+  firstDelayMs: 250,
+  maxDelayMs: 30_000,
+  patienceMs: 600_000,
+  firstAnswerPatienceMs: 5_000,
+};
+
+/** Told before each wait. */
+export interface Retry {
+  /** A problem code, a GraphQL error code, or `NETWORK`. */
+  readonly code: string;
+  readonly message: string;
+  /** Failed attempts of this call so far. */
+  readonly attempt: number;
+  readonly delayMs: number;
+}
+
+/** Even a gateway that says "at once" isn't asked in a tight loop. */
+const MIN_DELAY_MS = 50;
+/** A wish beyond this is more likely a mistake, and we'd rather ask once too often. */
+const MAX_ASKED_DELAY_MS = 300_000;
+/** A masked internal error is usually a defect that stays; a few attempts cover a gateway on its way up or down. */
+const INTERNAL_ERROR_ATTEMPTS = 6;
+
+/**
+ * The wait after the `attempt`-th failure, in ms: what the gateway asked for plus up to a quarter, so that many clients don't
+ * come back at the same instant; else exponential with the upper half random.
+ */
+export function delayMs(policy: RetryPolicy, attempt: number, askedMs: number | undefined, random: number): number {
+  if (askedMs !== undefined) return Math.max(MIN_DELAY_MS, Math.min(askedMs, MAX_ASKED_DELAY_MS) * (1 + random / 4));
+  const ceiling = Math.min(policy.maxDelayMs, policy.firstDelayMs * 2 ** Math.min(attempt - 1, 30));
+  return Math.max(MIN_DELAY_MS, ceiling * (0.5 + random / 2));
+}
+
+interface Trouble {
+  readonly code: string;
+  readonly message: string;
+  readonly askedMs: number | undefined;
+  readonly error: unknown;
+}
+
+/** Repeats the calls of one upload. They share one patience: as long as any of them succeeds, the others go on trying. */
+export class Retries {
+  readonly #policy: RetryPolicy;
+  readonly #platform: Platform;
+  readonly #onRetry: (retry: Retry) => void;
+  #answered = false;
+  #troubleSince: number | undefined;
+
+  constructor(policy: RetryPolicy, platform: Platform, onRetry: (retry: Retry) => void) {
+    this.#policy = policy;
+    this.#platform = platform;
+    this.#onRetry = onRetry;
+  }
+
+  /**
+   * Calls `attempt` until its answer is final. Rejects with `GaveUpError` when patience has ended, the signal's reason, or
+   * what `attempt` throws and repeating can't mend.
+   */
+  async run<Answer extends { readonly __typename: string }>(
+    attempt: () => Promise<Answer>,
+    signal: AbortSignal,
+  ): Promise<Exclude<Answer, TryAgainLater>> {
+    for (let failures = 1; ; failures += 1) {
+      signal.throwIfAborted();
+      const result = await this.#settle(attempt, failures, signal);
+      if (result.trouble === undefined) return result.answer;
+      await this.#wait(result.trouble, failures, signal);
+    }
+  }
+
+  /** Forgets earlier trouble: something reached the host. */
+  succeeded(): void {
+    this.#answered = true;
+    this.#troubleSince = undefined;
+  }
+
+  async #settle<Answer extends { readonly __typename: string }>(
+    attempt: () => Promise<Answer>,
+    failures: number,
+    signal: AbortSignal,
+  ): Promise<{ answer: Exclude<Answer, TryAgainLater>; trouble?: undefined } | { trouble: Trouble }> {
+    try {
+      const answer = await attempt();
+      this.#answered = true;
+      if (isRetryable(answer)) return { trouble: troubleOf(answer) };
+      this.succeeded();
+      return { answer: answer as Exclude<Answer, TryAgainLater> };
+    } catch (error) {
+      signal.throwIfAborted();
+      if (error instanceof NetworkError) {
+        return { trouble: { code: error.code, message: error.message, askedMs: undefined, error } };
+      }
+      if (!(error instanceof GatewayError)) throw error;
+      if (error.code !== 'NOT_GRAPHQL') this.#answered = true;
+      if (!error.retryable || (error.code === 'INTERNAL_SERVER_ERROR' && failures >= INTERNAL_ERROR_ATTEMPTS)) throw error;
+      return { trouble: { code: error.code, message: error.message, askedMs: error.retryAfterMs, error } };
+    }
+  }
+
+  async #wait(trouble: Trouble, attempt: number, signal: AbortSignal): Promise<void> {
+    const now = this.#platform.now();
+    this.#troubleSince ??= now;
+    const waitMs = delayMs(this.#policy, attempt, trouble.askedMs, this.#platform.random());
+    const patienceMs = this.#answered ? this.#policy.patienceMs : this.#policy.firstAnswerPatienceMs;
+    if (now + waitMs - this.#troubleSince > patienceMs) {
+      const unreachable = !this.#answered;
+      const last = describeError(trouble.error ?? trouble.message);
+      const text = unreachable ? `no answer from the gateway: ${last}` : `nothing got through for too long; last: ${last}`;
+      throw new GaveUpError(text, { unreachable, cause: trouble.error });
+    }
+    this.#onRetry({ code: trouble.code, message: trouble.message, attempt, delayMs: waitMs });
+    await this.#platform.wait(waitMs, signal);
+  }
+}
+
+/** `UPLOAD_UNKNOWN` has a remedy of its own, whatever its `retryable`: asking for the status again. */
+function isRetryable(answer: { readonly __typename: string }): answer is TryAgainLater | Refused {
+  if (answer.__typename === 'TryAgainLater') return true;
+  if (answer.__typename !== 'Refused') return false;
+  const refused = answer as Refused;
+  return refused.retryable && refused.code !== 'UPLOAD_UNKNOWN';
+}
+
+function troubleOf(answer: TryAgainLater | Refused): Trouble {
+  const askedMs = answer.__typename === 'TryAgainLater' ? answer.retryAfterMs : undefined;
+  return { code: answer.code, message: answer.message, askedMs, error: undefined };
+}

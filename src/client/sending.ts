@@ -1,0 +1,127 @@
+// Getting chunks to the host: in parallel, bounded, in ascending order.
+
+import { chunkSpan, type ChunkPlan } from './chunks.js';
+import { digestOf, type HashedChunk } from './digests.js';
+import { AbortedError, ProblemError, SourceChangedError } from './errors.js';
+import type { UploadContext } from './context.js';
+import type { UploadChunkAnswer, UploadFinished } from './operations.js';
+
+/** `unknown`: the gateway no longer has this upload as the caller's; its status must be asked again. */
+export type SendOutcome =
+  { readonly kind: 'sent' | 'unknown' } | { readonly kind: 'finished'; readonly finished: UploadFinished };
+
+type ChunkAnswer = Exclude<UploadChunkAnswer, { __typename: 'TryAgainLater' }>;
+
+/** Sent again so often after a digest mismatch with unchanged bytes: the wire, or the memory of a machine, is broken then. */
+const MISMATCH_ATTEMPTS = 5;
+
+/**
+ * Sends `chunks` over at most `parallel` requests at a time. The first outcome other than `sent`, or the first error, cancels
+ * the requests in flight; it settles after all of them have ended.
+ */
+export async function sendChunks(
+  context: UploadContext,
+  plan: ChunkPlan,
+  chunks: AsyncGenerator<HashedChunk, void>,
+): Promise<SendOutcome> {
+  const ending = new AbortController();
+  const signal = AbortSignal.any([context.signal, ending.signal]);
+  let outcome: SendOutcome = { kind: 'sent' };
+  let failure: { readonly error: unknown } | undefined;
+
+  const sender = async () => {
+    try {
+      for (;;) {
+        signal.throwIfAborted();
+        const next = await chunks.next();
+        if (next.done === true) return;
+        const result = await sendChunk(context, plan, next.value, signal);
+        if (result.kind === 'sent') continue;
+        outcome = result;
+        ending.abort();
+        return;
+      }
+    } catch (error) {
+      // What fails because we cancelled it isn't why we did.
+      if (!ending.signal.aborted) failure = { error };
+      ending.abort();
+    }
+  };
+  try {
+    await Promise.all(Array.from({ length: context.parallel }, sender));
+  } finally {
+    await chunks.return();
+  }
+  context.signal.throwIfAborted();
+  if (failure !== undefined) throw failure.error;
+  return outcome;
+}
+
+async function sendChunk(
+  context: UploadContext,
+  plan: ChunkPlan,
+  { index, digest }: HashedChunk,
+  signal: AbortSignal,
+): Promise<SendOutcome> {
+  const span = chunkSpan(plan, index);
+  for (let mismatches = 1; ; mismatches += 1) {
+    const answer = await context.retries.run(() => attempt(context, { index, digest, span }, signal), signal);
+    switch (answer.__typename) {
+      case 'ChunkStored':
+        context.emit('chunk', { index, bytes: span.length, alreadyStored: answer.alreadyStored });
+        return { kind: 'sent' };
+      case 'UploadFinished':
+        return { kind: 'finished', finished: answer };
+      case 'DigestMismatch':
+        if ((await digestOf(context.source, span, context.platform.sha256)) !== digest) throw changedWhileSending();
+        if (mismatches >= MISMATCH_ATTEMPTS) throw new ProblemError(answer);
+        context.emit('retry', { code: answer.code, message: answer.message, attempt: mismatches, delayMs: 0 });
+        continue;
+      case 'UploadLocked':
+        throw new ProblemError(answer);
+      case 'Refused':
+        return refusedChunk(answer, index);
+    }
+  }
+}
+
+async function attempt(
+  { gateway, source, file, meter, emitProgress }: UploadContext,
+  chunk: HashedChunk & { readonly span: { readonly offset: number; readonly length: number } },
+  signal: AbortSignal,
+): Promise<UploadChunkAnswer> {
+  const { index, digest, span } = chunk;
+  const flight = meter.flight();
+  try {
+    const answer = await gateway.uploadChunk(file, {
+      index,
+      digest,
+      chunk: { length: span.length, pieces: () => source.read(span.offset, span.length) },
+      onBytesSent: (bytes) => {
+        flight.moved(bytes);
+        emitProgress();
+      },
+      signal,
+    });
+    if (answer.__typename === 'ChunkStored') {
+      flight.land();
+      meter.stored(span.length);
+    }
+    return answer;
+  } finally {
+    flight.land();
+  }
+}
+
+function refusedChunk(answer: Extract<ChunkAnswer, { __typename: 'Refused' }>, index: number): SendOutcome {
+  if (answer.code === 'UPLOAD_UNKNOWN') return { kind: 'unknown' };
+  if (answer.code === 'ABORTED') throw new AbortedError();
+  if (answer.code === 'CHUNK_CONFLICT') {
+    throw new SourceChangedError(`chunk ${index} is on the host with other bytes: this isn't the content that was begun`);
+  }
+  throw new ProblemError(answer);
+}
+
+export function changedWhileSending(): SourceChangedError {
+  return new SourceChangedError('the source changed while it was sent');
+}

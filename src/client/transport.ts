@@ -1,0 +1,190 @@
+// One GraphQL operation over HTTP, JSON or multipart: headers, identity, and what an answer that isn't data means.
+
+import { GatewayError, NetworkError } from './errors.js';
+import { multipartBody, type FilePart } from './multipart.js';
+import type { HttpBody, HttpRequest, HttpResponse, Platform } from './platform.js';
+
+export interface TransportOptions {
+  /** The gateway's GraphQL URL, `http(s)://…/graphql`. */
+  readonly endpoint: string;
+  /** The bearer token, asked for with every request, so that it may be renewed meanwhile. */
+  readonly token?: (() => string | undefined | Promise<string | undefined>) | undefined;
+  /** Who the caller is, where the gateway runs without authentication. */
+  readonly personId?: string | undefined;
+  /** A request without a byte in either direction for so long has failed. Default: 60 000. */
+  readonly idleTimeoutMs?: number | undefined;
+}
+
+type Variables = Readonly<Record<string, unknown>>;
+
+/** What a subscription sends as `connectionParams`. */
+export interface ConnectionParams extends Record<string, unknown> {
+  readonly authorization?: string;
+  readonly personId?: string;
+}
+
+const DEFAULT_IDLE_TIMEOUT_MS = 60_000;
+const MASKED_ERROR = 'INTERNAL_SERVER_ERROR';
+/** 408 and 425 ask for another attempt, 429 and 503 for a later one; 500, 502, 504 come from proxies while a gateway restarts. */
+const RETRYABLE_STATUSES: readonly number[] = [408, 425, 429, 500, 502, 503, 504];
+
+/** Sends operations. All methods reject with `NetworkError`, `GatewayError`, or the signal's reason. Retries are the caller's. */
+export class Transport {
+  readonly #options: TransportOptions;
+  readonly #platform: Platform;
+
+  constructor(options: TransportOptions, platform: Platform) {
+    this.#options = options;
+    this.#platform = platform;
+  }
+
+  /** The answer's `data`. */
+  async request(query: string, variables: Variables, signal: AbortSignal): Promise<unknown> {
+    const body = new TextEncoder().encode(JSON.stringify({ query, variables }));
+    return await this.#post('application/json', { lengthBytes: body.byteLength, pieces: () => once(body) }, signal);
+  }
+
+  /** The same with a file as `fileVariable`. `onFileBytes` hears of the file's own bytes as they leave the process. */
+  async upload(
+    query: string,
+    variables: Variables,
+    options: {
+      readonly fileVariable: string;
+      readonly file: FilePart;
+      readonly onFileBytes: (bytes: number) => void;
+      readonly signal: AbortSignal;
+    },
+  ): Promise<unknown> {
+    const { fileVariable, file, onFileBytes, signal } = options;
+    const body = multipartBody({ query, variables, fileVariable, file, boundary: this.#boundary() });
+    const count = (bodyBytes: number) => Math.min(Math.max(bodyBytes - body.prefixBytes, 0), file.length);
+    let sent = 0;
+    return await this.#post(body.contentType, body, signal, (bytes) => {
+      const before = count(sent);
+      sent += bytes;
+      if (count(sent) > before) onFileBytes(count(sent) - before);
+    });
+  }
+
+  /**
+   * A subscription as server-sent events: `onData` gets each result's `data`. Resolves when the gateway says it is complete.
+   * https://github.com/enisdenjo/graphql-sse/blob/master/PROTOCOL.md, distinct connections mode.
+   */
+  async stream(query: string, variables: Variables, onData: (data: unknown) => void, signal: AbortSignal): Promise<void> {
+    const body = new TextEncoder().encode(JSON.stringify({ query, variables }));
+    const state = { unread: '', complete: false };
+    const onText = (text: string) => {
+      const events = (state.unread + text).split(/\r?\n\r?\n/);
+      state.unread = events.pop() ?? '';
+      for (const event of events) {
+        if (/^event: ?complete$/m.test(event)) state.complete = true;
+        const data = /^data: ?(.+)$/m.exec(event)?.[1];
+        if (data !== undefined) onData(dataOf({ status: 200, retryAfter: undefined, text: data }));
+      }
+    };
+    const content = { lengthBytes: body.byteLength, pieces: () => once(body) };
+    const response = await this.#send('application/json', content, signal, { accept: 'text/event-stream', onText });
+    if (response.status !== 200) dataOf(response);
+    if (!state.complete) throw new NetworkError('the event stream was cut');
+  }
+
+  /** Identity for a WebSocket's `connection_init`. */
+  async connectionParams(): Promise<ConnectionParams> {
+    const token = await this.#options.token?.();
+    const { personId } = this.#options;
+    return {
+      ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+      ...(personId === undefined ? {} : { personId }),
+    };
+  }
+
+  async #post(
+    contentType: string,
+    body: HttpBody,
+    signal: AbortSignal,
+    onBytesSent?: (bytes: number) => void,
+  ): Promise<unknown> {
+    const accept = 'application/graphql-response+json, application/json';
+    return dataOf(
+      await this.#send(contentType, body, signal, { accept, ...(onBytesSent === undefined ? {} : { onBytesSent }) }),
+    );
+  }
+
+  async #send(
+    contentType: string,
+    body: HttpBody,
+    signal: AbortSignal,
+    { accept, ...listeners }: { readonly accept: string } & Pick<HttpRequest, 'onBytesSent' | 'onText'>,
+  ): Promise<HttpResponse> {
+    const token = await this.#options.token?.();
+    const { personId } = this.#options;
+    return await this.#platform.send({
+      url: this.#options.endpoint,
+      headers: {
+        accept,
+        // Lets a multipart request through the gateway's guard against cross-site forms.
+        'apollo-require-preflight': '1',
+        'content-type': contentType,
+        ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+        ...(personId === undefined ? {} : { 'x-person-id': personId }),
+      },
+      body,
+      idleTimeoutMs: this.#options.idleTimeoutMs ?? DEFAULT_IDLE_TIMEOUT_MS,
+      signal,
+      ...listeners,
+    });
+  }
+
+  #boundary(): string {
+    const word = () => Math.floor(this.#platform.random() * 2 ** 32).toString(16);
+    return `longshore-${word()}-${word()}-${word()}-${word()}`;
+  }
+}
+
+async function* once(piece: Uint8Array): AsyncIterable<Uint8Array> {
+  yield piece;
+}
+
+/** The `data` of a GraphQL response; anything else is a `GatewayError`. */
+function dataOf(response: HttpResponse): unknown {
+  const result = parseJson(response.text);
+  if (!isRecord(result) || !('data' in result || 'errors' in result)) throw notGraphQL(response);
+  const { data, errors } = result;
+  if (Array.isArray(errors) && errors.length > 0) throw graphQLError(errors[0], response);
+  if (data === undefined || data === null) throw notGraphQL(response);
+  return data;
+}
+
+function graphQLError(error: unknown, response: HttpResponse): GatewayError {
+  const facts = isRecord(error) ? error : {};
+  const extensions = isRecord(facts['extensions']) ? facts['extensions'] : {};
+  const code = typeof extensions['code'] === 'string' ? extensions['code'] : 'GRAPHQL_ERROR';
+  const message = typeof facts['message'] === 'string' ? facts['message'] : 'the gateway reported an error without a message';
+  // A status alone doesn't decide here: a gateway may answer 500 to an operation it will never accept.
+  const retryable = code === MASKED_ERROR || response.status === 429 || response.status === 503;
+  return new GatewayError(code, message, { retryable, retryAfterMs: retryAfterMsOf(response) });
+}
+
+function notGraphQL(response: HttpResponse): GatewayError {
+  return new GatewayError('NOT_GRAPHQL', `the endpoint answered HTTP ${response.status} without a GraphQL result`, {
+    retryable: RETRYABLE_STATUSES.includes(response.status),
+    retryAfterMs: retryAfterMsOf(response),
+  });
+}
+
+/** Only the form in seconds is understood; a date would need the two clocks to agree. */
+function retryAfterMsOf({ retryAfter }: HttpResponse): number | undefined {
+  return retryAfter !== undefined && /^\d{1,6}$/.test(retryAfter) ? Number(retryAfter) * 1_000 : undefined;
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined; // Not JSON: a proxy's page. The caller reports the status.
+  }
+}
+
+export function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null;
+}

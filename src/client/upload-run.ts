@@ -1,0 +1,218 @@
+// One upload from its status to the published file. The steps repeat when the gateway forgot the upload half-way.
+
+import { chunkSpan, indexesOf, isConsistent, type ChunkPlan } from './chunks.js';
+import type { UploadContext } from './context.js';
+import { ahead, digestPass, type HashedChunk } from './digests.js';
+import { GatewayError, ProblemError, SourceChangedError } from './errors.js';
+import { merge, type Permission } from './merging.js';
+import type { ChunkRange, FileExists, UploadFinished } from './operations.js';
+import { changedWhileSending, sendChunks, type SendOutcome } from './sending.js';
+
+/** What the host has in the end. */
+export interface Landed {
+  /** `sha256:<hex>`; `undefined` only when the upload was finished before and its digest isn't known. */
+  readonly digest: string | undefined;
+  /** Whether the host itself has hashed the whole content. */
+  readonly proved: boolean;
+  /** Whether it had been finished before: nothing was sent. */
+  readonly alreadyThere: boolean;
+}
+
+/** What was found on the host when the upload was opened. */
+interface Opened {
+  readonly kind: 'opened';
+  readonly plan: ChunkPlan;
+  /** Digests by index. */
+  readonly stored: ReadonlyMap<number, string>;
+}
+
+type Step<Value> = Value | { readonly kind: 'finished'; readonly finished: UploadFinished } | { readonly kind: 'unknown' };
+
+/** An upload that the gateway forgets so often is being taken away again and again by the same person elsewhere. */
+const MAX_BEGINNINGS = 5;
+const CHUNKS_PER_PAGE = 1_000;
+
+/** Runs to the end. Rejects with the errors of `errors.ts`, what reading the source throws, or the signal's reason. */
+export class UploadRun {
+  readonly #context: UploadContext;
+  readonly #endpoint: string;
+  #permission: Permission;
+
+  constructor(context: UploadContext, endpoint: string) {
+    this.#context = context;
+    this.#endpoint = endpoint;
+    this.#permission = { ifExists: context.target.ifExists === 'replace' ? 'REPLACE' : 'ASK' };
+  }
+
+  async run(): Promise<Landed> {
+    for (let beginning = 1; beginning <= MAX_BEGINNINGS; beginning += 1) {
+      const finished = await this.#claim();
+      if (finished !== undefined) return landedBefore(finished);
+      const opened = await this.#open();
+      if (opened.kind === 'finished') return landedBefore(opened.finished);
+      if (opened.kind === 'unknown') continue;
+      const landed = await this.#sendAndMerge(opened);
+      if (landed !== undefined) return landed;
+    }
+    throw new GatewayError('UPLOAD_UNKNOWN', 'the gateway keeps forgetting this upload: is the path in use from elsewhere?', {
+      retryable: false,
+    });
+  }
+
+  /** Returns once the target is ours, or what was finished before. */
+  async #claim(): Promise<UploadFinished | undefined> {
+    const { gateway, retries, source, target, file, signal } = this.#context;
+    for (;;) {
+      const answer = await retries.run(
+        () =>
+          gateway.uploadStatus(
+            file,
+            { size: source.size, chunkSize: target.chunkSize, takeOver: target.takeOver ?? false, ...this.#permission },
+            signal,
+          ),
+        signal,
+      );
+      switch (answer.__typename) {
+        case 'UploadReady':
+        case 'UploadResumable':
+          return undefined;
+        case 'UploadFinished':
+          return answer;
+        case 'FileExists':
+          this.#permission = await this.#askPermission(answer);
+          continue;
+        case 'UploadLocked':
+          throw new ProblemError(answer);
+        case 'Refused':
+          if (answer.code === 'TARGET_CHANGED' && this.#permission.ifMatch !== undefined)
+            this.#permission = { ifExists: 'ASK' };
+          else throw new ProblemError(answer);
+      }
+    }
+  }
+
+  /** Opens the staging directory and collects which chunks are in it, page by page. */
+  async #open(): Promise<Step<Opened>> {
+    const { gateway, retries, source, meter, file, signal } = this.#context;
+    const stored = new Map<number, string>();
+    for (let after = 0; ;) {
+      const page = { first: CHUNKS_PER_PAGE, after };
+      const answer = await retries.run(() => gateway.dirInfo(file, page, signal), signal);
+      if (answer.__typename === 'UploadFinished') return { kind: 'finished', finished: answer };
+      if (answer.__typename === 'Refused' && answer.code === 'UPLOAD_UNKNOWN') return { kind: 'unknown' };
+      if (answer.__typename !== 'DirInfo') throw new ProblemError(answer);
+      for (const { index, digest } of answer.chunks) stored.set(index, digest);
+      after = Math.max(after, ...answer.chunks.map(({ index }) => index));
+      if (answer.chunks.length > 0 && stored.size < answer.uploadedCount) continue;
+      const plan = { size: source.size, chunkSize: answer.chunkSize, chunkCount: answer.chunkCount };
+      if (answer.size !== source.size) {
+        throw new SourceChangedError(`the upload that was begun has ${answer.size} bytes, this source has ${source.size}`);
+      }
+      if (!isConsistent(plan))
+        throw new GatewayError('NOT_UNDERSTOOD', 'chunk size and count contradict', { retryable: false });
+      meter.opened({ bytes: answer.uploadedBytes, chunks: stored.size, chunkCount: plan.chunkCount });
+      return { kind: 'opened', plan, stored };
+    }
+  }
+
+  /** `undefined`: the gateway no longer knows the upload. */
+  async #sendAndMerge({ plan, stored }: Opened): Promise<Landed | undefined> {
+    const context = this.#context;
+    const hashes: Hashes = { chunks: [], whole: undefined };
+    const missing = missingChunks(context, plan, stored, hashes);
+
+    this.#enter('sending');
+    const outcome = await sendChunks(context, plan, ahead(missing, context.parallel));
+    if (outcome.kind === 'finished') return landedBefore(outcome.finished);
+    if (outcome.kind === 'unknown') return undefined;
+    const { whole } = hashes;
+    if (whole === undefined) throw new Error('the digest pass ended early');
+    if (await context.source.hasChanged()) throw changedWhileSending();
+
+    this.#enter('merging');
+    const merged = await merge(context, {
+      endpoint: this.#endpoint,
+      chunkCount: plan.chunkCount,
+      digest: `sha256:${whole}`,
+      permission: this.#permission,
+      sendAgain: async (ranges) => {
+        this.#enter('sending');
+        const sent = await this.#sendAgain(plan, hashes.chunks, ranges);
+        this.#enter('merging');
+        return sent;
+      },
+      askPermission: async (existing) => (this.#permission = await this.#askPermission(existing)),
+    });
+    if (merged.kind === 'begin-again') return undefined;
+    return { digest: `sha256:${whole}`, proved: merged.progress.proved, alreadyThere: false };
+  }
+
+  async #sendAgain(plan: ChunkPlan, digests: readonly string[], ranges: readonly ChunkRange[]): Promise<SendOutcome> {
+    const indexes = indexesOf(ranges);
+    for (const index of indexes) this.#context.meter.unstored(chunkSpan(plan, index).length);
+    async function* again(): AsyncGenerator<HashedChunk, void> {
+      for (const index of indexes) yield { index, digest: digests[index] ?? '' };
+    }
+    return await sendChunks(this.#context, plan, again());
+  }
+
+  async #askPermission(existing: FileExists): Promise<Permission> {
+    const decision = (await this.#context.target.onFileExists?.(existing)) ?? 'keep';
+    this.#context.signal.throwIfAborted();
+    if (decision === 'keep') throw new ProblemError(existing);
+    return { ifExists: 'REPLACE', ifMatch: existing.etag };
+  }
+
+  #enter(phase: 'sending' | 'merging'): void {
+    const { meter, emit, emitProgress } = this.#context;
+    meter.enter(phase);
+    emit('phase', phase);
+    emitProgress();
+  }
+}
+
+/** What the pass over the source has found. */
+interface Hashes {
+  /** By index; kept for chunks that must be sent again. */
+  readonly chunks: string[];
+  whole: string | undefined;
+}
+
+/**
+ * The chunks that aren't stored, each hashed. Those that are stored are compared on the way: the first that differs ends the
+ * upload before anything behind it is sent.
+ */
+async function* missingChunks(
+  { source, platform, meter, emitProgress, signal }: UploadContext,
+  plan: ChunkPlan,
+  stored: ReadonlyMap<number, string>,
+  hashes: Hashes,
+): AsyncGenerator<HashedChunk, void> {
+  const pass = digestPass(source, plan, platform.sha256, signal);
+  try {
+    for (;;) {
+      const next = await pass.next();
+      if (next.done === true) {
+        hashes.whole = next.value;
+        return;
+      }
+      const { index, digest } = next.value;
+      hashes.chunks[index] = digest;
+      meter.hashed(chunkSpan(plan, index).length);
+      emitProgress();
+      const there = stored.get(index);
+      if (there === undefined) yield next.value;
+      else if (there !== digest) throw otherContent(index);
+    }
+  } finally {
+    await pass.return('');
+  }
+}
+
+function otherContent(index: number): SourceChangedError {
+  return new SourceChangedError(`this isn't the content that was begun: chunk ${index} on the host has other bytes`);
+}
+
+function landedBefore({ contentDigest, proved }: UploadFinished): Landed {
+  return { digest: contentDigest ?? undefined, proved, alreadyThere: true };
+}
