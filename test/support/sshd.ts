@@ -82,7 +82,8 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
   const hostKeyFile = makeKey(directory, 'host');
   writeFileSync(join(directory, 'authorized_keys'), readFileSync(`${privateKeyFile}.pub`), { mode: 0o644 });
 
-  let { listener, port } = await listen(directory, hostKeyFile, options);
+  const { port, ...started } = await listen(directory, hostKeyFile, options);
+  let { listener } = started;
   const children = (program?: string): readonly number[] => descendants(listener.process.pid, program);
   const signalAll = (pids: readonly number[], signal: NodeJS.Signals): void => pids.forEach((pid) => sendSignal(pid, signal));
   const kill = async (what: 'sessions' | 'everything'): Promise<void> => {
@@ -93,6 +94,10 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
     }
     signalAll(sessions, 'SIGKILL');
   };
+  // A test run that ends without `stop` takes its server along.
+  const onExit = (): void =>
+    signalAll([...children(), ...(listener.process.pid === undefined ? [] : [listener.process.pid])], 'SIGKILL');
+  process.once('exit', onExit);
   return {
     address: ADDRESS,
     port,
@@ -114,6 +119,7 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
     },
     stop: async () => {
       await kill('everything');
+      process.off('exit', onExit);
       rmSync(directory, { recursive: true, force: true });
     },
   };
@@ -169,7 +175,7 @@ async function listen(
   directory: string,
   hostKeyFile: string,
   options: SshdOptions,
-): Promise<{ listener: Listener; readonly port: number }> {
+): Promise<{ readonly listener: Listener; readonly port: number }> {
   for (let attempt = 1; ; attempt += 1) {
     const port = await freePort();
     writeFileSync(join(directory, 'sshd_config'), configuration(directory, hostKeyFile, port, options));

@@ -1,0 +1,63 @@
+// The room of SSH hosts. Its secret: ssh2, and how one gets from a host's name to bytes on its disk and notices in time when one
+// doesn't. Compose makes the repository; core and assembly call it by its role. It may import core, ssh2 and node:* alone.
+//
+//   connection-pool → connection → channel (one SFTP session) → ssh2      who talks to whom
+//   ssh-host, open-file, command                                          the roles, as requests on those
+import type { Clock, Host, HostProfile, HostRepository, Log } from '../core/ports.js';
+import { Fault } from '../core/problems.js';
+import type { SshHostOptions } from './client-config.js';
+import { ConnectionPool } from './connection-pool.js';
+import { expectHostKeys } from './host-keys.js';
+import { DEFAULT_LIMITS, type SftpLimits } from './limits.js';
+import { SshHost } from './ssh-host.js';
+
+export type { Authentication, SshHostOptions } from './client-config.js';
+export type { SftpLimits } from './limits.js';
+
+export interface HostRepositoryOptions {
+  /** In the order in which they are to be shown. */
+  readonly hosts: readonly SshHostOptions[];
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Those that differ from `DEFAULT_LIMITS`. */
+  readonly limits?: Partial<SftpLimits>;
+  /** 0 ≤ value < 1; default Math.random. */
+  readonly random?: () => number;
+}
+
+/** Connects to nobody yet. Throws on a host without a usable host key, and on an id that is there twice. */
+export function createHostRepository(options: HostRepositoryOptions): HostRepository {
+  return new SshHostRepository(options);
+}
+
+class SshHostRepository implements HostRepository {
+  readonly profiles: readonly HostProfile[];
+  readonly #hosts = new Map<string, { readonly profile: HostProfile; readonly pool: ConnectionPool }>();
+  readonly #context;
+
+  constructor(options: HostRepositoryOptions) {
+    const { hosts, clock, log, limits, random = Math.random } = options;
+    this.#context = { clock, log, random, limits: { ...DEFAULT_LIMITS, ...limits } };
+    this.profiles = hosts.map((host) => host.profile);
+    for (const host of hosts) {
+      const { profile } = host;
+      if (this.#hosts.has(profile.id)) throw new Error(`two hosts have the id ${profile.id}`);
+      // The connection asks for them again; here it is about a mistake in the configuration, which shows at the start.
+      expectHostKeys(host);
+      this.#hosts.set(profile.id, { profile, pool: new ConnectionPool(host, this.#context) });
+    }
+  }
+
+  async use<T>(hostId: string, work: (host: Host) => Promise<T>): Promise<T> {
+    const host = this.#hosts.get(hostId);
+    if (host === undefined) throw new Fault('HOST_UNKNOWN', `no host has the id ${JSON.stringify(hostId)}`);
+    return host.pool.use(async (connection) => {
+      const { offers } = (await connection.control()).capabilities;
+      return work(new SshHost(host.profile, offers, connection, this.#context));
+    });
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#hosts.values()].map(({ pool }) => pool.close()));
+  }
+}

@@ -1,0 +1,56 @@
+// The numbers of this room, in one place so that a test may shorten them and a reader may question them.
+import type { Clock, Log } from '../core/ports.js';
+
+const MIB = 1024 * 1024;
+
+export interface SftpLimits {
+  /** From the first packet to a working SFTP session. A caller is told about an unreachable host within 12 s (design §2). */
+  readonly connectTimeoutMs: number;
+  /** How long the oldest unanswered request of a channel may go without an answer, once its bytes have left this process. */
+  readonly callTimeoutMs: number;
+  /** The same for requests that wait for a disk: fsync, and close on network file systems. */
+  readonly slowCallTimeoutMs: number;
+  /** A connection on which nothing arrives for this long is dead. Its pings are answered by any living sshd, each `pingIntervalMs`. */
+  readonly silenceTimeoutMs: number;
+  readonly pingIntervalMs: number;
+  /** A connection nobody used for this long is closed. */
+  readonly idleTimeoutMs: number;
+  /** First and longest pause after failed attempts to connect; callers meanwhile get the last fault at once. */
+  readonly backOffMs: number;
+  readonly maxBackOffMs: number;
+  /**
+   * Bytes of writes under way per channel, shared fairly by its files: the SSH window that OpenSSH grants a channel. With 1 MiB half
+   * the rate is left at a round trip of 50 ms, 4 MiB and more gain nothing and cost memory. ProFTPD grants 4 GiB: there this is the
+   * only bound.
+   */
+  readonly writeWindowBytes: number;
+  /** Bytes of reads under way per `read`. */
+  readonly readWindowBytes: number;
+  /**
+   * Channels for open files per connection. With the control channel and some commands it stays below sshd's MaxSessions of 10.
+   */
+  readonly bulkChannels: number;
+}
+
+export const DEFAULT_LIMITS: SftpLimits = {
+  connectTimeoutMs: 10_000,
+  callTimeoutMs: 10_000,
+  slowCallTimeoutMs: 60_000,
+  silenceTimeoutMs: 10_000,
+  pingIntervalMs: 3_000,
+  idleTimeoutMs: 60_000,
+  backOffMs: 250,
+  maxBackOffMs: 10_000,
+  writeWindowBytes: 2 * MIB,
+  readWindowBytes: 2 * MIB,
+  bulkChannels: 4,
+};
+
+/** What every part of the room is given. */
+export interface Context {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly limits: SftpLimits;
+  /** 0 ≤ value < 1; for jitter. */
+  readonly random: () => number;
+}

@@ -1,0 +1,78 @@
+// The bound on bytes of writes under way on one channel, shared fairly by the files that write there.
+
+interface Waiter {
+  readonly bytes: number;
+  readonly enter: () => void;
+  readonly refuse: (reason: unknown) => void;
+}
+
+export class SendWindow {
+  readonly #limitBytes: number;
+  readonly #waiters = new Set<Waiter>();
+  #takenBytes = 0;
+  #closed: { readonly reason: unknown } | undefined;
+
+  constructor(limitBytes: number) {
+    this.#limitBytes = limitBytes;
+  }
+
+  /**
+   * Resolves when `bytes` more may be under way, in the order of asking; whoever took them gives them back. More than the whole
+   * window is let in alone. Rejects, with nothing taken, with the signal's reason or that of `close`.
+   */
+  take(bytes: number, signal: AbortSignal): Promise<void> {
+    if (signal.aborted) return Promise.reject(signal.reason as Error);
+    if (this.#closed !== undefined) return Promise.reject(this.#closed.reason);
+    if (this.#waiters.size === 0 && this.#hasRoom(bytes)) {
+      this.#takenBytes += bytes;
+      return Promise.resolve();
+    }
+    return new Promise((resolve, reject) => {
+      const leave = (): void => {
+        this.#waiters.delete(waiter);
+        signal.removeEventListener('abort', onAbort);
+      };
+      const onAbort = (): void => {
+        waiter.refuse(signal.reason);
+        // The one who left may have been too big for the room there is; the next may fit.
+        this.#admit();
+      };
+      const waiter: Waiter = {
+        bytes,
+        enter: () => {
+          leave();
+          resolve();
+        },
+        refuse: (reason) => {
+          leave();
+          reject(reason);
+        },
+      };
+      this.#waiters.add(waiter);
+      signal.addEventListener('abort', onAbort, { once: true });
+    });
+  }
+
+  give(bytes: number): void {
+    this.#takenBytes -= bytes;
+    this.#admit();
+  }
+
+  /** Turns everybody away with `reason`, now and later. */
+  close(reason: unknown): void {
+    this.#closed = { reason };
+    for (const waiter of [...this.#waiters]) waiter.refuse(reason);
+  }
+
+  #admit(): void {
+    for (const waiter of this.#waiters) {
+      if (!this.#hasRoom(waiter.bytes)) return;
+      this.#takenBytes += waiter.bytes;
+      waiter.enter();
+    }
+  }
+
+  #hasRoom(bytes: number): boolean {
+    return this.#takenBytes === 0 || this.#takenBytes + bytes <= this.#limitBytes;
+  }
+}

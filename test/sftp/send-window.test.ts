@@ -1,0 +1,71 @@
+import { describe, expect, it } from 'vitest';
+import { SendWindow } from '../../src/sftp/send-window.js';
+
+const never = new AbortController().signal;
+
+/** Whether the promise has settled by now. */
+async function isSettled(promise: Promise<unknown>): Promise<boolean> {
+  const pending = Symbol('pending');
+  const settled = promise.then(
+    () => true,
+    () => true,
+  );
+  await Promise.resolve();
+  return (await Promise.race([settled, Promise.resolve(pending)])) !== pending;
+}
+
+describe('send window', () => {
+  it('lets bytes in until it is full, and the next when some are given back', async () => {
+    const window = new SendWindow(10);
+    await window.take(6, never);
+    await window.take(4, never);
+    const third = window.take(1, never);
+    expect(await isSettled(third)).toBe(false);
+    window.give(4);
+    await third;
+  });
+
+  it('serves in the order of asking, so that small ones don’t starve a large one', async () => {
+    const window = new SendWindow(10);
+    await window.take(8, never);
+    const large = window.take(5, never);
+    const small = window.take(1, never);
+    expect(await isSettled(small)).toBe(false);
+    window.give(8);
+    await large;
+    await small;
+  });
+
+  it('lets in alone what is larger than the whole window', async () => {
+    const window = new SendWindow(10);
+    await window.take(1, never);
+    const huge = window.take(100, never);
+    expect(await isSettled(huge)).toBe(false);
+    window.give(1);
+    await huge;
+  });
+
+  it('lets the next in when a waiting one is aborted', async () => {
+    const window = new SendWindow(10);
+    const aborter = new AbortController();
+    const reason = new Error('enough');
+    await window.take(8, never);
+    const large = window.take(5, aborter.signal);
+    const small = window.take(2, never);
+    aborter.abort(reason);
+    await expect(large).rejects.toBe(reason);
+    await small;
+    await expect(window.take(1, aborter.signal)).rejects.toBe(reason);
+  });
+
+  it('turns everybody away once closed', async () => {
+    const window = new SendWindow(10);
+    const reason = new Error('the session ended');
+    await window.take(10, never);
+    const waiting = window.take(1, never);
+    window.close(reason);
+    await expect(waiting).rejects.toBe(reason);
+    await expect(window.take(1, never)).rejects.toBe(reason);
+    window.give(10);
+  });
+});
