@@ -11,7 +11,7 @@ import { MemoryMergeQueue } from './memory/merge-queue.js';
 import { MemoryProgressFeed } from './memory/progress-feed.js';
 import { createHostRepository } from './sftp/host-repository.js';
 import type { SshHostOptions } from './sftp/host-repository.js';
-import { nodeHashing, systemClock } from './system.js';
+import { createHashing, systemClock } from './system.js';
 
 export interface Gateway {
   /** Such as `http://127.0.0.1:4000`. */
@@ -47,6 +47,7 @@ export async function startGateway(config: Config, log: Log): Promise<Gateway> {
     }
     const hosts = createHostRepository({ hosts: sshHosts, clock: systemClock, log });
     closers.push(() => hosts.close());
+    const hashing = createHashing();
     const queue = new MemoryMergeQueue({ log, concurrency: MERGES_AT_ONCE, concurrencyPerHost: MERGES_AT_ONCE_PER_HOST });
     closers.push(() => queue.close());
     const longshore = createLongshore({
@@ -54,9 +55,9 @@ export async function startGateway(config: Config, log: Log): Promise<Gateway> {
       queue,
       locks: new MemoryLockRepository({ clock: systemClock }),
       feed: new MemoryProgressFeed({ clock: systemClock, ttlMs: config.limits.stagingTtlMs }),
-      assembly: new HostAssembly({ clock: systemClock, hashing: nodeHashing }),
+      assembly: new HostAssembly({ clock: systemClock, hashing }),
       clock: systemClock,
-      hashing: nodeHashing,
+      hashing,
       log,
       limits: config.limits,
     });

@@ -1,4 +1,5 @@
 // The names in a staging directory and the small JSON files among them: what they hold, and reading them without trust.
+import { MAX_CHUNK_COUNT, chunkPlan } from '../core/chunks.js';
 import type { ContentDigest, UploadIdentity } from '../core/file-ref.js';
 import { ProblemError, refused } from '../core/problems.js';
 import type { Manifest, MergeRequest, Verified } from '../core/staging.js';
@@ -67,6 +68,8 @@ export function parseManifest(text: string): Manifest | undefined {
   }
   if (version !== 1 || !isCount(size) || !isCount(chunkSize) || chunkSize === 0 || !isCount(beganAt)) return undefined;
   if (layout !== 'in-place' && layout !== 'chunk-files') return undefined;
+  // More than we ever make: its received map alone could take all memory.
+  if (chunkPlan(size, chunkSize).chunkCount > MAX_CHUNK_COUNT) return undefined;
   return { version, hostId, path, person, hashCode, size, chunkSize, layout, beganAt };
 }
 

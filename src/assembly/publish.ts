@@ -17,6 +17,8 @@ export interface Publication {
   readonly hashing: Hashing;
   readonly directory: RemotePath;
   readonly identity: UploadIdentity;
+  /** Whether links work there; what the server offers is another thing. */
+  readonly canLink: boolean;
   /** The host's present time, epoch ms. */
   readonly hostNow: number;
 }
@@ -42,9 +44,12 @@ export async function publish(publication: Publication, request: MergeRequest, v
   const intent: Intent = { output: DATA, ifExists: request.ifExists, size, modifiedAt, verified };
   await replaceSmall(host, hashing, { directory, name: INTENT, text: JSON.stringify(intent) });
 
+  // As late as SFTP allows: a large file may take minutes until it is durable.
+  const late = objection(publication, request, await resolveTarget(host, identity.target));
+  if (late !== undefined) return { kind: 'refused', problem: late };
   if (request.ifExists === 'REPLACE') {
     await host.replace(data, identity.target);
-  } else if (!(await nameAnew(host, data, identity.target))) {
+  } else if (!(await nameAnew(publication, data))) {
     const facts = await host.lstat(identity.target);
     const changed = refused('TARGET_CHANGED', 'a file came and went at the path while this one was published');
     return { kind: 'refused', problem: facts === undefined ? changed : fileExists(hashing, facts) };
@@ -79,9 +84,11 @@ function publicationTime(publication: Publication, replaced: FileFacts | undefin
 }
 
 /** Gives the data its name where no file is; false when one is. A link and an unlink never overwrite, a plain rename where it was probed. */
-async function nameAnew(host: Host, data: RemotePath, target: RemotePath): Promise<boolean> {
+async function nameAnew(publication: Publication, data: RemotePath): Promise<boolean> {
+  const { host, canLink } = publication;
+  const { target } = publication.identity;
   try {
-    if (!host.offers.hardLink) {
+    if (!canLink) {
       await host.rename(data, target);
       return true;
     }

@@ -135,8 +135,9 @@ export class HostStagedUpload implements StagedUpload {
 
   async #publication(): Promise<Publication> {
     const { host, hashing, directory } = this.#upload;
-    const { clockOffsetMs } = await this.#options.powers();
-    return { host, hashing, directory, identity: this.identity, hostNow: this.#options.clock.now() + clockOffsetMs };
+    const { clockOffsetMs, capabilities } = await this.#options.powers();
+    const hostNow = this.#options.clock.now() + clockOffsetMs;
+    return { host, hashing, directory, identity: this.identity, canLink: capabilities.includes('HARD_LINK'), hostNow };
   }
 
   /** Our files are gone while we work: given up by another, or removed by somebody on the host. Either way it starts afresh. */

@@ -34,7 +34,7 @@ export function chooseChunkSize(size: number, wish: number | undefined, limits: 
   const clamped = Math.min(Math.max(wish ?? limits.chunkBytes, MIN_CHUNK_BYTES), limits.maxChunkBytes);
   const least = Math.ceil(size / MAX_CHUNK_COUNT);
   if (least <= clamped) return clamped;
-  return Math.ceil(least / MIN_CHUNK_BYTES) * MIN_CHUNK_BYTES;
+  return Math.max(least, Math.min(Math.ceil(least / MIN_CHUNK_BYTES) * MIN_CHUNK_BYTES, limits.maxChunkBytes));
 }
 
 export function chunkOffset(plan: ChunkPlan, index: number): number {

@@ -59,7 +59,8 @@ export class DirectoryService {
       const problem = problemOf(error);
       if (problem === undefined) throw error;
       this.#services.log.warn({ host: id, code: problem.code }, 'host not usable');
-      return away;
+      // Where our account may not write there is nothing to find out, but the host is there.
+      return problem.code === 'PERMISSION_DENIED' ? { ...away, reachable: true } : away;
     }
   }
 

@@ -3,6 +3,7 @@ import type { UploadFinished } from './answers.js';
 import type { Claim, ClaimOutcome, SlotOutcome } from './ports.js';
 import { ProblemError, refused, tryAgainLater } from './problems.js';
 import type { UploadLocked } from './problems.js';
+import { problemOf } from './services.js';
 import type { Services, UploadCall } from './services.js';
 import type { OtherUpload, StagedUpload } from './staging.js';
 import { etagOf } from './target.js';
@@ -34,6 +35,9 @@ export async function enter(services: Services, call: UploadCall, take: Take = r
     return { kind: 'entered', staged: await openStaged(services, call, outcome.claim) };
   } catch (error) {
     if (outcome.created) await services.locks.release(claimKey(call));
+    // Published while this call came in.
+    const ended = problemOf(error)?.code === 'UPLOAD_UNKNOWN' ? await finishedAnswer(services, call) : undefined;
+    if (ended !== undefined) return ended;
     throw error;
   }
 }
@@ -87,7 +91,8 @@ export async function checkOthers(services: Services, call: UploadCall, ownLockM
   const now = services.clock.now();
   const others = await services.assembly.others(call.host, call.identity, call.target);
   const lockMs = (other: OtherUpload) => (other.person === person ? ownLockMs : services.limits.claimTtlMs);
-  const locking = others.find((other) => now - other.touchedAt < lockMs(other));
+  // Hosts tell whole seconds: what was touched this moment may seem to lie ahead.
+  const locking = others.find((other) => Math.max(0, now - other.touchedAt) < lockMs(other));
   if (locking === undefined) return;
   const until = locking.touchedAt + lockMs(locking);
   throw new ProblemError(lockedProblem(call, { person: locking.person, since: locking.beganAt, until }));
@@ -99,7 +104,8 @@ export async function finishedAnswer(services: Services, call: UploadCall): Prom
   const { uploadKey, targetKey } = call.identity;
   const finished = await locks.finished(uploadKey, targetKey);
   if (finished === undefined) return undefined;
-  const facts = call.target.facts;
+  // Looked at anew: it may have been published after this call had resolved its target.
+  const facts = await call.host.lstat(call.target.path);
   if (facts === undefined || etagOf(hashing, facts) !== finished.etag) {
     await locks.forget(uploadKey, targetKey);
     await services.feed.forget(call.identity.id);

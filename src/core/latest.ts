@@ -53,22 +53,26 @@ export function prepared<T>(prepare: () => Promise<AsyncIterable<T>>): AsyncIter
   return {
     [Symbol.asyncIterator](): AsyncIterator<T> {
       let source: Promise<AsyncIterator<T>> | undefined;
-      let leave: () => void = () => undefined;
-      const left = new Promise<IteratorResult<T>>((resolve) => {
-        leave = () => {
-          resolve({ done: true, value: undefined });
-        };
-      });
+      let hasLeft = false;
+      // Not a race against one promise of leaving: each `next` would leave its reaction there until the reader goes.
+      const waiting = new Set<(result: IteratorResult<T>) => void>();
+      const end = { done: true, value: undefined } as const;
       return {
         next() {
+          if (hasLeft) return Promise.resolve(end);
           source ??= prepare().then((iterable) => iterable[Symbol.asyncIterator]());
-          return Promise.race([left, source.then((iterator) => iterator.next())]);
+          const following = source.then((iterator) => iterator.next());
+          return new Promise((resolve, reject) => {
+            waiting.add(resolve);
+            void following.then(resolve, reject).finally(() => waiting.delete(resolve));
+          });
         },
         return() {
-          leave();
+          hasLeft = true;
+          for (const leave of waiting) leave(end);
           // A failed preparation was told to whoever asked for the next value.
           source?.then((iterator) => iterator.return?.()).catch(() => undefined);
-          return left;
+          return Promise.resolve(end);
         },
       };
     },

@@ -12,6 +12,7 @@ import { ProblemError, isFault, refused } from './problems.js';
 import type { Problem } from './problems.js';
 import { ProgressReporter } from './progress-reporter.js';
 import type { MergeProgress } from './progress.js';
+import { isTerminal } from './progress.js';
 import type { Services, UploadCall } from './services.js';
 import { problemOf } from './services.js';
 import type { MergeRequest, Published, StagedUpload } from './staging.js';
@@ -65,7 +66,8 @@ async function mergeOn(options: MergeOptions): Promise<void> {
   const finished = await finishedAnswer(services, call);
   if (finished !== undefined) return reporter.end(doneProgress(finished));
   const staged = await assembly.find(host, identity, target);
-  if (staged === undefined) return; // Aborted while it waited.
+  const request = await staged?.mergeRequest();
+  if (staged === undefined || request === undefined) return endUnwanted(options, staged);
   try {
     const published = await underMergeLease(options, call, (held) =>
       verifyAndPublish({ ...call, services, staged, reporter, signal: AbortSignal.any([signal, held.signal]) }, held),
@@ -74,14 +76,31 @@ async function mergeOn(options: MergeOptions): Promise<void> {
     const answer = await finishUpload(services, staged, published);
     log.info({ host: job.hostId, upload: job.id, sizeBytes: answer.size, proved: answer.proved }, 'published');
   } catch (error) {
-    if (signal.aborted || isFault(error, 'HOST_UNREACHABLE', 'HOST_BUSY')) throw error;
+    if (signal.aborted || isAway(error)) throw error;
+    const ended = await finishedAnswer(services, call);
+    if (ended !== undefined) return reporter.end(doneProgress(ended)); // Another call found it published, and ended it.
     const problem = mergeProblem(error);
     log.warn({ host: job.hostId, upload: job.id, code: problem.code, error }, 'merge failed');
-    // Withdrawn first, so that a failed merge doesn't come back by itself.
-    await staged.withdrawMergeRequest().catch(() => undefined);
+    // Withdrawn first, so that a failed merge doesn't come back by itself; a newer request is for the run that comes with it.
+    const newest = await staged.mergeRequest().catch(() => undefined);
+    if (newest?.askedAt === request.askedAt) await staged.withdrawMergeRequest().catch(() => undefined);
     await reporter.end(failedProgress(services, problem));
   }
 }
+
+/**
+ * A job that nobody wants any more: its upload was given up while it waited, or a run before it answered the same request. A state
+ * that was told stays; those who were told to wait for this job must not wait for ever.
+ */
+async function endUnwanted(options: MergeOptions, staged: StagedUpload | undefined): Promise<void> {
+  const { services, job, reporter } = options;
+  const last = await services.feed.last(job.id);
+  if (last === undefined || last.phase === 'RECEIVING' || isTerminal(last)) return;
+  const problem = staged === undefined ? refused('UPLOAD_UNKNOWN', 'the upload was given up before it was merged') : NO_REQUEST;
+  await reporter.end(failedProgress(services, problem));
+}
+
+const NO_REQUEST = refused('MERGE_FAILED', 'the merge was asked for no longer', true);
 
 /** Waits for chunks that are still being written; holds the lease, and with it the claim, as long as `work` runs. */
 async function underMergeLease<T>(options: MergeOptions, call: UploadCall, work: (held: Held) => Promise<T>): Promise<T> {
@@ -130,7 +149,7 @@ async function verifyAndPublish(merge: Merge, held: Held): Promise<Published> {
 
 async function requestOf(staged: StagedUpload): Promise<MergeRequest> {
   const request = await staged.mergeRequest();
-  if (request === undefined) throw new ProblemError(refused('MERGE_FAILED', 'the merge was asked for no longer', true));
+  if (request === undefined) throw new ProblemError(NO_REQUEST);
   return request;
 }
 
@@ -188,12 +207,17 @@ function mergeProblem(error: unknown): Problem {
   return problemOf(error) ?? refused('MERGE_FAILED', 'the merge failed for a reason that the log has', true);
 }
 
+/** The host or the store of claims: what was done stays done, and the merge goes on when they are back. */
+function isAway(error: unknown): boolean {
+  return isFault(error, 'HOST_UNREACHABLE', 'HOST_BUSY', 'COORDINATION_UNAVAILABLE');
+}
+
 async function whileHostIsAway(services: Services, signal: AbortSignal, work: () => Promise<void>): Promise<void> {
   for (const pauseMs of HOST_AWAY_PAUSES_MS) {
     try {
       return await work();
     } catch (error) {
-      if (signal.aborted || !isFault(error, 'HOST_UNREACHABLE', 'HOST_BUSY')) throw error;
+      if (signal.aborted || !isAway(error)) throw error;
       await services.clock.sleep(pauseMs, signal);
     }
   }

@@ -15,6 +15,7 @@ import type { Services, UploadCall } from './services.js';
 import { onHost } from './services.js';
 import type { Published, StagedUpload } from './staging.js';
 import { replaceObjection } from './target.js';
+import type { Target } from './target.js';
 
 export class MergeService {
   readonly #services: Services;
@@ -84,6 +85,13 @@ export class MergeService {
     this.#runs.set(job.id, { stop, done });
     await done;
     this.#runs.delete(job.id);
+  }
+
+  /** Ends an upload that a run published before it was cut off; undefined when none did, or one is at it now. */
+  async finishCutOff(staged: StagedUpload, target: Target): Promise<UploadFinished | undefined> {
+    if (target.facts === undefined || (await this.#services.queue.has(staged.identity.id))) return undefined;
+    const published = await staged.recoverPublication();
+    return published === undefined ? undefined : this.finishPublished(staged, published);
   }
 
   /** For whoever finds that publication came first. */

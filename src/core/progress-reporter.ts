@@ -66,12 +66,14 @@ export class ProgressReporter {
   #state(totalBytes: number): MergeProgress {
     const { strategy, clock } = this.#options;
     const rate = this.#bytesPerSecond;
+    // A phase may turn out smaller than it was: the second of two hashes is wrong, and chunk by chunk is only once the bytes.
+    const doneBytes = Math.min(this.#doneBytes, totalBytes);
     return {
       phase: this.#phase,
-      doneBytes: this.#doneBytes,
+      doneBytes,
       totalBytes,
-      percent: percentOf(this.#doneBytes, totalBytes),
-      ...(rate !== undefined && rate > 0 && { bytesPerSecond: rate, etaSeconds: (totalBytes - this.#doneBytes) / rate }),
+      percent: percentOf(doneBytes, totalBytes),
+      ...(rate !== undefined && rate > 0 && { bytesPerSecond: rate, etaSeconds: (totalBytes - doneBytes) / rate }),
       ...(strategy && { strategy }),
       proved: false,
       updatedAt: clock.now(),

@@ -37,9 +37,17 @@ export function pathFlaw(text: string): PathFlaw | undefined {
     if (segment === '') return 'has an empty segment';
     if (segment === '.' || segment === '..') return 'has a . or .. segment';
     if (encoder.encode(segment).length > MAX_SEGMENT_BYTES) return 'has a segment over 255 bytes';
-    if (segment === STAGING_NAME) return 'names the staging directory';
+    if (isStagingName(segment)) return 'names the staging directory';
   }
   return undefined;
+}
+
+/**
+ * Whether a file system may take `name` for the staging directory: many don't tell cases apart (APFS, NTFS, CIFS), and HFS+ passes
+ * over characters that can't be seen (as in CVE-2014-9390).
+ */
+function isStagingName(name: string): boolean {
+  return name.replace(/\p{Cf}/gu, '').toLowerCase() === STAGING_NAME;
 }
 
 /** The path that `text` is, or undefined: see `pathFlaw`. */

@@ -3,7 +3,7 @@ import type { IfExists } from './answers.js';
 import type { FileFacts, Hashing, Host } from './ports.js';
 import type { FileExists, Refused } from './problems.js';
 import { ProblemError, isFault, refused } from './problems.js';
-import { isWithin, joinPath, nameOf, parentOf } from './remote-path.js';
+import { isWithin, joinPath, nameOf, parentOf, pathFlaw } from './remote-path.js';
 import type { RemotePath } from './remote-path.js';
 
 export interface Target {
@@ -35,6 +35,9 @@ export async function resolveTarget(host: Host, path: RemotePath): Promise<Targe
   const [roots, baseFacts, facts] = await Promise.all([canonicalRoots(host), host.lstat(base), lookAt(host, canonical)]);
   const root = roots.find((candidate) => isWithin(canonical, candidate) && canonical !== candidate);
   if (root === undefined) throw new ProblemError(refused('INVALID_PATH', 'the path is outside the roots of this host'));
+  // By a link, also one into the staging directory.
+  const flaw = pathFlaw(canonical);
+  if (flaw !== undefined) throw new ProblemError(refused('INVALID_PATH', `the path ${flaw} where it leads`));
   if (!isWithin(base, root)) throw new ProblemError(refused('INVALID_PATH', `the root ${root} does not exist on this host`));
   if (baseFacts?.kind !== 'directory') {
     throw new ProblemError(refused('INVALID_PATH', 'a parent of the path is not a directory'));

@@ -49,7 +49,11 @@ export class UploadService {
       const holder = await locks.holder(call.identity.targetKey);
       if (holder !== undefined && holder.person !== call.identity.person) return lockedProblem(call, holder);
       const staged = await assembly.find(call.host, call.identity, call.target);
-      if (staged !== undefined) await this.#merges.bringBack(staged);
+      if (staged !== undefined) {
+        const published = await this.#merges.finishCutOff(staged, call.target);
+        if (published !== undefined) return published;
+        await this.#merges.bringBack(staged);
+      }
       const objection = await this.#objection(call, input, staged);
       if (objection !== undefined) return objection;
 
@@ -61,8 +65,9 @@ export class UploadService {
         declared: { size: input.size, chunkSize },
       });
       if (outcome.kind === 'taken') return lockedProblem(call, outcome.claim);
-      const received = await staged?.received();
+      let received: ReceivedMap | undefined;
       try {
+        received = await staged?.received();
         if (outcome.created) await checkOthers(this.#services, call, input.takeOver ? 0 : ACTIVE_MS);
         await this.#checkSpace(call, input.size - (received?.uploadedBytes ?? 0));
       } catch (error) {
@@ -218,6 +223,8 @@ export class UploadService {
 
   async #tellReceiving(call: UploadCall, received: ReceivedMap): Promise<void> {
     const { feed, clock } = this.#services;
+    // The upload was given up while this chunk was on its way; that is the end of it.
+    if ((await feed.last(call.identity.id))?.phase === 'ABORTED') return;
     const doneBytes = received.uploadedBytes;
     const totalBytes = received.plan.size;
     const percent = percentOf(doneBytes, totalBytes);

@@ -43,6 +43,11 @@ export class MemoryLockRepository implements LockRepository {
     this.#clock = options.clock;
   }
 
+  /** Claims and ends kept, expired ones that were not yet swept included. */
+  get size(): number {
+    return this.#entries.size + this.#endings.size;
+  }
+
   claim(request: ClaimRequest & ClaimMove): Promise<ClaimOutcome> {
     return Promise.resolve(this.#claimNow(request));
   }

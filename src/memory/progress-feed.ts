@@ -27,6 +27,11 @@ export class MemoryProgressFeed implements ProgressFeed {
     this.#options = options;
   }
 
+  /** Uploads with a state or a watcher. */
+  get size(): number {
+    return this.#topics.size;
+  }
+
   publish(id: string, progress: MergeProgress): Promise<void> {
     const topic = this.#topic(id);
     topic.last = { progress, until: this.#options.clock.now() + this.#options.ttlMs };
@@ -40,7 +45,7 @@ export class MemoryProgressFeed implements ProgressFeed {
   }
 
   last(id: string): Promise<MergeProgress | undefined> {
-    return Promise.resolve(this.#topics.get(id)?.last?.progress);
+    return Promise.resolve(this.#stored(this.#topics.get(id)));
   }
 
   forget(id: string): Promise<void> {
@@ -57,12 +62,17 @@ export class MemoryProgressFeed implements ProgressFeed {
       this.#dropIfUnused(id);
     });
     topic.watchers.add(watcher);
-    const last = topic.last?.progress;
+    const last = this.#stored(topic);
     if (last !== undefined) {
       watcher.push(last);
       if (isTerminal(last)) watcher.end();
     }
     return watcher;
+  }
+
+  #stored(topic: Topic | undefined): MergeProgress | undefined {
+    const last = topic?.last;
+    return last !== undefined && last.until > this.#options.clock.now() ? last.progress : undefined;
   }
 
   #topic(id: string): Topic {

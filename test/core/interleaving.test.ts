@@ -1,0 +1,320 @@
+// Calls that meet at bad instants. The services with the memory adapters and a real SSH host; every port may be stopped at a call.
+import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { open } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { HostAssembly } from '../../src/assembly/staging.js';
+import type { FileRefInput, Longshore } from '../../src/core/answers.js';
+import { identify } from '../../src/core/file-ref.js';
+import { createLongshore } from '../../src/core/longshore.js';
+import type { DirectoryEntry, Host, HostRepository } from '../../src/core/ports.js';
+import { Fault } from '../../src/core/problems.js';
+import type { MergeProgress } from '../../src/core/progress.js';
+import type { RemotePath } from '../../src/core/remote-path.js';
+import { startEmbeddedHost } from '../../src/embedded/embedded-host.js';
+import type { EmbeddedHost } from '../../src/embedded/embedded-host.js';
+import { MemoryLockRepository } from '../../src/memory/lock-repository.js';
+import { MemoryMergeQueue } from '../../src/memory/merge-queue.js';
+import { MemoryProgressFeed } from '../../src/memory/progress-feed.js';
+import { createHostRepository } from '../../src/sftp/host-repository.js';
+import { KIB, MIB, piecesOf } from '../support/bytes.js';
+import { deferred } from '../support/manual-clock.js';
+import { realHashing } from '../support/real-hashing.js';
+import { keptLog, realClock } from '../support/roles.js';
+import { hostProfile } from '../support/sshd-host.js';
+
+const CHUNK = 64 * KIB;
+const CONTENT = Buffer.alloc(2 * CHUNK + 5, 'longshore');
+const ANNA = { person: 'anna', groups: [] };
+const FILE: FileRefInput = { hostId: 'local', fullPath: '/film.mkv', hashCode: 'quick' };
+const IDENTITY = identify(realHashing, {
+  hostId: 'local',
+  target: '/film.mkv' as RemotePath,
+  person: 'anna',
+  hashCode: 'quick',
+});
+const LIMITS = {
+  chunkBytes: CHUNK,
+  maxChunkBytes: MIB,
+  maxFileBytes: 1_024 * MIB,
+  chunksInFlightPerPerson: 16,
+  claimTtlMs: 900_000,
+  stagingTtlMs: 86_400_000,
+};
+
+let directory: string;
+let embedded: EmbeddedHost;
+let hosts: HostRepository;
+let locks: MemoryLockRepository;
+let feed: MemoryProgressFeed;
+let queue: MemoryMergeQueue;
+let longshore: Longshore;
+
+/** Called instead of a port's method, with the method itself. */
+type Interception = (method: string, args: readonly unknown[], proceed: () => Promise<unknown>) => Promise<unknown>;
+let onHost: Interception;
+let onLocks: Interception;
+const proceedAlways: Interception = (_method, _args, proceed) => proceed();
+
+beforeEach(async () => {
+  directory = mkdtempSync(join(tmpdir(), 'longshore-interleaving-'));
+  const log = keptLog();
+  onHost = proceedAlways;
+  onLocks = proceedAlways;
+  const data = join(directory, 'data');
+  embedded = await startEmbeddedHost({
+    directory: data,
+    stateDirectory: join(directory, 'state'),
+    address: '127.0.0.1',
+    port: 0,
+    log,
+  });
+  const { port, username, privateKey, hostKeyFingerprint } = embedded;
+  const profile = { ...hostProfile('local', '/'), verify: 'read-back' } as const;
+  const authentication = { kind: 'key', privateKey } as const;
+  const options = { profile, address: '127.0.0.1', port, username, authentication, hostKeys: [hostKeyFingerprint] };
+  hosts = createHostRepository({ hosts: [options], clock: realClock, log });
+  locks = new MemoryLockRepository({ clock: realClock });
+  feed = new MemoryProgressFeed({ clock: realClock, ttlMs: LIMITS.stagingTtlMs });
+  queue = new MemoryMergeQueue({ log, concurrency: 2, concurrencyPerHost: 2 });
+  longshore = gateway(queue);
+});
+
+afterEach(async () => {
+  await queue.close();
+  await hosts.close();
+  await embedded.close();
+  rmSync(directory, { recursive: true, force: true });
+});
+
+/** A gateway that remembers nothing of the hosts. */
+function gateway(merges: MemoryMergeQueue): Longshore {
+  return createLongshore({
+    hosts: {
+      profiles: hosts.profiles,
+      use: (id, work) => hosts.use(id, (host) => work(intercepted<Host>(host, () => onHost))),
+      close: () => hosts.close(),
+    },
+    locks: intercepted(locks, () => onLocks),
+    feed,
+    queue: merges,
+    assembly: new HostAssembly({ clock: realClock, hashing: realHashing }),
+    clock: realClock,
+    hashing: realHashing,
+    log: keptLog(),
+    limits: LIMITS,
+  });
+}
+
+function intercepted<T extends object>(port: T, current: () => Interception): T {
+  return new Proxy(port, {
+    get(target, name) {
+      const member: unknown = Reflect.get(target, name, target);
+      if (typeof member !== 'function') return member;
+      const call = (args: unknown[]) => Reflect.apply(member, target, args) as Promise<unknown>;
+      // Lines of a command come as an iterable.
+      if (name === 'run') return (...args: unknown[]) => call(args);
+      return (...args: unknown[]) => current()(String(name), args, () => call(args));
+    },
+  });
+}
+
+/** Stops the next call of `method` until it is let go on. */
+function stopAt(method: string) {
+  const reached = deferred();
+  const gate = deferred();
+  let isArmed = true;
+  const interception: Interception = async (name, _args, proceed) => {
+    if (name === method && isArmed) {
+      isArmed = false;
+      reached.resolve();
+      await gate.promise;
+    }
+    return proceed();
+  };
+  return { interception, reached: reached.promise, letGo: gate.resolve };
+}
+
+const local = (path: string) => join(directory, 'data', path);
+const status = (input: { ifExists?: 'ASK' | 'REPLACE'; ifMatch?: string; takeOver?: boolean; hashCode?: string } = {}) => {
+  const { hashCode = FILE.hashCode, ...wish } = input;
+  return longshore.uploadStatus(ANNA, {
+    file: { ...FILE, hashCode },
+    size: CONTENT.length,
+    chunkSize: CHUNK,
+    ifExists: 'ASK',
+    takeOver: false,
+    ...wish,
+  });
+};
+const put = (
+  index: number,
+  pieces: AsyncIterable<Uint8Array> = piecesOf(CONTENT.subarray((index - 1) * CHUNK, index * CHUNK)),
+) => longshore.uploadChunk(ANNA, { file: FILE, index, pieces, signal: new AbortController().signal });
+const merge = (wish: { ifExists?: 'ASK' | 'REPLACE'; ifMatch?: string } = {}) =>
+  longshore.mergeFile(ANNA, { file: FILE, chunkCount: 3, ifExists: 'ASK', ...wish });
+
+async function send(wish: Parameters<typeof status>[0] = {}): Promise<void> {
+  expect(await status(wish)).toMatchObject({ kind: 'UploadReady' });
+  for (const index of [1, 2, 3]) expect(await put(index)).toMatchObject({ kind: 'ChunkStored' });
+}
+
+async function end(): Promise<MergeProgress | undefined> {
+  let last: MergeProgress | undefined;
+  for await (const progress of longshore.mergeProgress(ANNA, FILE)) last = progress;
+  return last;
+}
+
+it('a call that looked at the target before it was published does not forget that it was', async () => {
+  await send();
+  const stop = stopAt('finished');
+  onLocks = stop.interception;
+  const early = longshore.dirInfo(ANNA, FILE);
+  await stop.reached;
+  await merge();
+  expect(await end()).toMatchObject({ phase: 'DONE' });
+  stop.letGo();
+  expect(await early).toMatchObject({ kind: 'UploadFinished' });
+  expect(await status()).toMatchObject({ kind: 'UploadFinished' });
+});
+
+it('a call that came in before the upload ended is told that it did, and leaves no claim', async () => {
+  await send();
+  const stop = stopAt('claim');
+  onLocks = stop.interception;
+  const early = longshore.dirInfo(ANNA, FILE);
+  await stop.reached;
+  // The merge leases; it doesn't claim.
+  expect(await longshore.mergeFile(ANNA, { file: FILE, chunkCount: 3, ifExists: 'ASK' })).toMatchObject({
+    kind: 'MergeStarted',
+  });
+  expect(await end()).toMatchObject({ phase: 'DONE' });
+  stop.letGo();
+  expect(await early).toMatchObject({ kind: 'UploadFinished' });
+  expect(await locks.holder(IDENTITY.targetKey)).toBeUndefined();
+});
+
+it('a status that fails on the host leaves no claim that it made', async () => {
+  await send();
+  await locks.release({ target: IDENTITY.targetKey, person: 'anna', upload: IDENTITY.uploadKey });
+  longshore = gateway(new MemoryMergeQueue({ log: keptLog(), concurrency: 1, concurrencyPerHost: 1 }));
+  onHost = (method, args, proceed) =>
+    method === 'open' && String(args[0]).endsWith('/received')
+      ? Promise.reject(new Fault('HOST_UNREACHABLE', 'the host went away'))
+      : proceed();
+  expect(await status()).toMatchObject({ kind: 'TryAgainLater', code: 'HOST_UNREACHABLE' });
+  expect(await locks.holder(IDENTITY.targetKey)).toBeUndefined();
+});
+
+it('a merge whose upload was given up before it ran comes to an end for those who watch it', async () => {
+  await send();
+  expect(await longshore.abortUpload(ANNA, FILE)).toMatchObject({ kind: 'UploadAborted' });
+  // As by a mergeFile that was still on its way.
+  await feed.publish(IDENTITY.id, { phase: 'QUEUED', doneBytes: 0, totalBytes: 1, percent: 0, proved: false, updatedAt: 0 });
+  const ended = end();
+  await queue.add({ ...IDENTITY });
+  expect(await ended).toMatchObject({ phase: 'FAILED', problem: { code: 'UPLOAD_UNKNOWN' } });
+});
+
+it('a merge that was asked for twice and failed keeps the cause', async () => {
+  await send();
+  const stop = stopAt('leaseMerge');
+  onLocks = stop.interception;
+  await merge();
+  await stop.reached;
+  await merge();
+  const data = await open(local(`.longshore/${IDENTITY.targetKey}/${IDENTITY.uploadKey}/data`), 'r+');
+  await data.write(Buffer.from([0]), 0, 1, CHUNK + 7);
+  await data.close();
+  stop.letGo();
+  expect(await end()).toMatchObject({ phase: 'FAILED', problem: { code: 'CHUNKS_MISSING' } });
+  await idle();
+  expect(await feed.last(IDENTITY.id)).toMatchObject({ phase: 'FAILED', problem: { code: 'CHUNKS_MISSING' } });
+});
+
+/** Until the queue has nothing left of this upload. */
+async function idle(): Promise<void> {
+  while (await queue.has(IDENTITY.id)) await new Promise((resolve) => setImmediate(resolve));
+}
+
+it('a chunk that ends after the upload was given up does not hide that it was', async () => {
+  await status();
+  await put(2);
+  const gate = deferred();
+  const begun = deferred();
+  async function* pieces(): AsyncGenerator<Uint8Array> {
+    yield CONTENT.subarray(0, 10);
+    begun.resolve();
+    await gate.promise;
+    yield CONTENT.subarray(10, CHUNK);
+  }
+  const chunk = put(1, pieces());
+  await begun.promise;
+  expect(await longshore.abortUpload(ANNA, FILE)).toMatchObject({ kind: 'UploadAborted' });
+  gate.resolve();
+  await chunk;
+  expect(await feed.last(IDENTITY.id)).toMatchObject({ phase: 'ABORTED' });
+  expect(await longshore.abortUpload(ANNA, FILE)).toMatchObject({ kind: 'UploadAborted' });
+});
+
+it('a host that offers links on a file system without them publishes by a rename that refuses', async () => {
+  onHost = (method, _args, proceed) =>
+    method === 'link' ? Promise.reject(new Fault('FAILURE', 'Operation not supported')) : proceed();
+  await send();
+  await merge();
+  expect(await end()).toMatchObject({ phase: 'DONE' });
+  expect(readFileSync(local('film.mkv')).equals(CONTENT)).toBe(true);
+});
+
+it('a target that changes while the new file is made durable is not replaced', async () => {
+  writeFileSync(local('film.mkv'), 'first');
+  const shown = await status();
+  if (shown.kind !== 'FileExists') throw new Error(shown.kind);
+  const wish = { ifExists: 'REPLACE', ifMatch: shown.etag } as const;
+  await send(wish);
+  onHost = async (method, args, proceed) => {
+    if (method === 'open' && String(args[0]).includes('/intent.json.')) writeFileSync(local('film.mkv'), 'changed by others');
+    return proceed();
+  };
+  await merge(wish);
+  expect(await end()).toMatchObject({ phase: 'FAILED', problem: { code: 'TARGET_CHANGED' } });
+  expect(readFileSync(local('film.mkv'), 'utf8')).toBe('changed by others');
+});
+
+it('an upload that was published just before a crash is not shown to its person as a file in the way', async () => {
+  await send();
+  onLocks = (method, _args, proceed) => (method === 'finish' ? Promise.reject(new Error('killed')) : proceed());
+  await merge();
+  await end();
+  await idle();
+  onLocks = proceedAlways;
+  expect(await status()).toMatchObject({ kind: 'UploadFinished' });
+});
+
+it('own other content that was touched this very moment gives way to takeOver, whatever second the host tells', async () => {
+  await send();
+  onHost = async (method, _args, proceed) => {
+    const answer = await proceed();
+    if (method !== 'list') return answer;
+    return (answer as DirectoryEntry[]).map((entry) => ({ ...entry, modifiedAt: entry.modifiedAt + 2_000 }));
+  };
+  expect(await status({ hashCode: 'other', takeOver: true })).toMatchObject({ kind: 'UploadReady' });
+});
+
+it('a host whose root we may not write in is reachable', async () => {
+  onHost = (method, _args, proceed) =>
+    method === 'makeDirectory' ? Promise.reject(new Fault('PERMISSION_DENIED', 'Permission denied')) : proceed();
+  expect(await longshore.hosts(ANNA)).toMatchObject([{ id: 'local', reachable: true, capabilities: [] }]);
+});
+
+it('a path that leads into the staging directory through a link is refused', async () => {
+  await send();
+  symlinkSync('.longshore', local('inside'));
+  const fullPath = `/inside/${IDENTITY.targetKey}/${IDENTITY.uploadKey}/data`;
+  const file = { ...FILE, fullPath };
+  expect(await longshore.uploadStatus(ANNA, { file, size: 1, ifExists: 'REPLACE', takeOver: false })).toMatchObject({
+    kind: 'Refused',
+    code: 'INVALID_PATH',
+  });
+});
