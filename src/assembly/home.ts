@@ -15,11 +15,6 @@ export interface Home {
   readonly powers: ProbedPowers;
 }
 
-interface Remembered {
-  readonly home: Promise<Home>;
-  readonly until: number;
-}
-
 /** Long enough that a thousand small files probe once, short enough that a mended host is seen. */
 const REMEMBER_MS = 10 * 60_000;
 const MAX_REMEMBERED = 1_000;
@@ -27,47 +22,44 @@ const MAX_REMEMBERED = 1_000;
 export class Homes {
   readonly #clock: Clock;
   readonly #hashing: Hashing;
-  readonly #remembered = new Map<string, Remembered>();
-  readonly #used = new Map<string, Set<RemotePath>>();
+  /** By host and directory of the target. */
+  readonly #homes: Memory<Home>;
+  /** By host and staging directory. */
+  readonly #powers: Memory<{ readonly hostId: string; readonly staging: RemotePath; readonly powers: ProbedPowers }>;
 
   constructor(options: { readonly clock: Clock; readonly hashing: Hashing }) {
     this.#clock = options.clock;
     this.#hashing = options.hashing;
+    this.#homes = new Memory(options.clock);
+    this.#powers = new Memory(options.clock);
   }
 
   /** `PERMISSION_DENIED` when our account can't write where the target would be. */
   of(host: Host, place: Pick<Target, 'root' | 'base'>): Promise<Home> {
-    const key = `${host.profile.id} ${place.base}`;
-    const known = this.#remembered.get(key);
-    if (known !== undefined && known.until > this.#clock.monotonic()) return known.home;
-    const home = this.#search(host, place);
-    this.#remembered.delete(key);
-    this.#remembered.set(key, { home, until: this.#clock.monotonic() + REMEMBER_MS });
-    const oldest = this.#remembered.keys().next().value;
-    if (this.#remembered.size > MAX_REMEMBERED && oldest !== undefined) this.#remembered.delete(oldest);
-    // A failure is told to whoever waits and not remembered: the next caller looks again.
-    home.catch(() => {
-      if (this.#remembered.get(key)?.home === home) this.#remembered.delete(key);
-    });
-    return home;
+    return this.#homes.recall(`${host.profile.id} ${place.base}`, () => this.#search(host, place));
   }
 
   /** Staging directories used on this host lately: some may lie below a root that can't be written. */
-  known(host: Host): readonly RemotePath[] {
-    return [...(this.#used.get(host.profile.id) ?? [])];
+  async known(host: Host): Promise<readonly RemotePath[]> {
+    const places = await this.#powers.all();
+    return places.filter((place) => place.hostId === host.profile.id).map((place) => place.staging);
   }
 
   async #search(host: Host, place: Pick<Target, 'root' | 'base'>): Promise<Home> {
     for (const directory of await this.#candidates(host, place)) {
       const staging = joinPath(directory, STAGING_NAME);
       if (!(await this.#fits(host, staging, place.base))) continue;
-      const probing = { host, hashing: this.#hashing, clock: this.#clock, directory: staging };
-      const powers = await inDirectories(host, [staging], () => probePowers(probing));
+      const { powers } = await this.#powers.recall(`${host.profile.id} ${staging}`, () => this.#probe(host, staging));
       await removeIfEmpty(host, staging);
-      this.#used.set(host.profile.id, (this.#used.get(host.profile.id) ?? new Set()).add(staging));
       return { staging, powers };
     }
     throw new ProblemError(refused('PERMISSION_DENIED', 'our account may not write in the directory of this path'));
+  }
+
+  async #probe(host: Host, staging: RemotePath) {
+    const probing = { host, hashing: this.#hashing, clock: this.#clock, directory: staging };
+    const powers = await inDirectories(host, [staging], () => probePowers(probing));
+    return { hostId: host.profile.id, staging, powers };
   }
 
   /** Topmost first; without those that are known to lie on another file system. */
@@ -100,6 +92,36 @@ export class Homes {
       await removeQuietly(host, from);
       await removeQuietly(host, to);
     }
+  }
+}
+
+/** What was found out lately: for `REMEMBER_MS`, the last `MAX_REMEMBERED`, and no failures. */
+class Memory<T> {
+  readonly #clock: Clock;
+  readonly #entries = new Map<string, { readonly found: Promise<T>; readonly until: number }>();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  recall(key: string, find: () => Promise<T>): Promise<T> {
+    const known = this.#entries.get(key);
+    if (known !== undefined && known.until > this.#clock.monotonic()) return known.found;
+    const found = find();
+    this.#entries.delete(key);
+    this.#entries.set(key, { found, until: this.#clock.monotonic() + REMEMBER_MS });
+    const oldest = this.#entries.keys().next().value;
+    if (this.#entries.size > MAX_REMEMBERED && oldest !== undefined) this.#entries.delete(oldest);
+    // A failure is told to whoever waits and not remembered: the next caller looks again.
+    found.catch(() => {
+      if (this.#entries.get(key)?.found === found) this.#entries.delete(key);
+    });
+    return found;
+  }
+
+  async all(): Promise<readonly T[]> {
+    const settled = await Promise.allSettled([...this.#entries.values()].map((entry) => entry.found));
+    return settled.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
   }
 }
 

@@ -26,7 +26,11 @@ export interface Publication {
 const SECOND_MS = 1_000;
 
 /** `FileExists` with ASK when anything is there; `TARGET_CHANGED` when it isn't what `ifMatch` names. The old file stays until the new one is there. */
-export async function publish(publication: Publication, request: MergeRequest, verified: Verified): Promise<PublishOutcome> {
+export async function publish(
+  publication: Publication & { readonly check: () => void },
+  request: MergeRequest,
+  verified: Verified,
+): Promise<PublishOutcome> {
   const { host, hashing, directory, identity } = publication;
   const target = await resolveTarget(host, identity.target);
   const problem = objection(publication, request, target);
@@ -47,6 +51,7 @@ export async function publish(publication: Publication, request: MergeRequest, v
   // As late as SFTP allows: a large file may take minutes until it is durable.
   const late = objection(publication, request, await resolveTarget(host, identity.target));
   if (late !== undefined) return { kind: 'refused', problem: late };
+  publication.check();
   if (request.ifExists === 'REPLACE') {
     await host.replace(data, identity.target);
   } else if (!(await nameAnew(publication, data))) {

@@ -109,8 +109,8 @@ export class HostStagedUpload implements StagedUpload {
     });
   }
 
-  async publish(request: MergeRequest, verified: Verified): Promise<PublishOutcome> {
-    return this.#guarded(async () => publish(await this.#publication(), request, verified));
+  async publish(request: MergeRequest, verified: Verified, check: () => void): Promise<PublishOutcome> {
+    return this.#guarded(async () => publish({ ...(await this.#publication()), check }, request, verified));
   }
 
   async discard(): Promise<{ readonly kind: 'discarded' } | { readonly kind: 'published'; readonly published: Published }> {

@@ -96,7 +96,7 @@ export class HostAssembly implements Assembly {
   async list(host: Host, person: string): Promise<readonly StagedSummary[]> {
     const places = new Set([
       ...(await canonicalRoots(host)).map((root) => joinPath(root, STAGING_NAME)),
-      ...this.#homes.known(host),
+      ...(await this.#homes.known(host)),
     ]);
     const directories: RemotePath[] = [];
     for (const place of places) {

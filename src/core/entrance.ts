@@ -11,18 +11,32 @@ import { etagOf } from './target.js';
 /** Own other content that had no call for this long gives way without `takeOver`. */
 export const ACTIVE_MS = 60_000;
 
-export type Entered = UploadFinished | { readonly kind: 'entered'; readonly staged: StagedUpload };
-
 /** How a call takes its claim: by renewing it alone, or together with a lease. */
 export type Take = () => Promise<ClaimOutcome | SlotOutcome>;
 
 /**
- * Every call but `uploadStatus` comes in here: it renews the claim, restores a lost one, and opens the staging directory. Throws
- * `UPLOAD_UNKNOWN`, `ABORTED`, `UploadLocked` or `CHUNK_BUSY` as a `ProblemError`.
+ * Every call but `uploadStatus` comes in here: it renews the claim, restores a lost one, and opens the staging directory for `work`.
+ * Throws `UPLOAD_UNKNOWN`, `ABORTED`, `UploadLocked` or `CHUNK_BUSY` as a `ProblemError`.
  */
-export async function enter(services: Services, call: UploadCall, take: Take = renewal(services, call)): Promise<Entered> {
+export async function entering<T>(
+  services: Services,
+  call: UploadCall,
+  work: (staged: StagedUpload) => Promise<T>,
+  take: Take = renewal(services, call),
+): Promise<T | UploadFinished> {
   const ended = await finishedAnswer(services, call);
   if (ended !== undefined) return ended;
+  try {
+    return await work(await enter(services, call, take));
+  } catch (error) {
+    // Published while this call was inside, and cleaned away under it.
+    const finished = problemOf(error)?.code === 'UPLOAD_UNKNOWN' ? await finishedAnswer(services, call) : undefined;
+    if (finished === undefined) throw error;
+    return finished;
+  }
+}
+
+async function enter(services: Services, call: UploadCall, take: Take): Promise<StagedUpload> {
   const outcome = await take();
   if (outcome.kind === 'busy') {
     throw new ProblemError(
@@ -32,12 +46,9 @@ export async function enter(services: Services, call: UploadCall, take: Take = r
   if (outcome.kind === 'taken') throw new ProblemError(takenProblem(call, outcome.claim));
   try {
     if (outcome.created) await checkOthers(services, call, 0);
-    return { kind: 'entered', staged: await openStaged(services, call, outcome.claim) };
+    return await openStaged(services, call, outcome.claim);
   } catch (error) {
     if (outcome.created) await services.locks.release(claimKey(call));
-    // Published while this call came in.
-    const ended = problemOf(error)?.code === 'UPLOAD_UNKNOWN' ? await finishedAnswer(services, call) : undefined;
-    if (ended !== undefined) return ended;
     throw error;
   }
 }

@@ -7,9 +7,17 @@ import { Fault, ProblemError, tryAgainLater } from './problems.js';
 export const SLOT_LEASE_MS = 30_000;
 /** A merge whose process died is taken over within 15 s. */
 export const MERGE_LEASE_MS = 10_000;
-/** Of the lease: when it is renewed, and when its holder must have stopped. */
+/** Of the lease: when it is renewed, how soon that is tried again when the store was away, and when its holder must have stopped. */
 const RENEW_AFTER = 1 / 3;
+const RETRY_AFTER = 1 / 12;
 const STOP_AFTER = 2 / 3;
+
+/** Somebody else has the lease, or the claim it hangs on. Whoever worked under it says nothing more about the upload. */
+export class LeaseLost extends ProblemError {
+  constructor() {
+    super(tryAgainLater('CHUNK_BUSY', 'the claim on this upload was lost'));
+  }
+}
 
 export interface Held {
   /** Aborts when the lease is lost. */
@@ -48,18 +56,19 @@ export async function holdingLease<T>(lease: Lease, work: (held: Held) => Promis
   }
 
   async function renew(): Promise<void> {
+    let pause = RENEW_AFTER;
     while (!lost.signal.aborted) {
       try {
-        await clock.sleep(leaseMs * RENEW_AFTER, ended.signal);
+        await clock.sleep(leaseMs * pause, ended.signal);
       } catch {
         return; // The work has ended.
       }
       const askedAt = clock.monotonic();
       // A store that is away is asked again; `check` stops the holder in time.
       const outcome = await lease.renew().catch(() => undefined);
+      pause = outcome === undefined ? RETRY_AFTER : RENEW_AFTER;
       if (outcome?.kind === 'held') stopAt = askedAt + leaseMs * STOP_AFTER;
-      else if (outcome !== undefined)
-        lost.abort(new ProblemError(tryAgainLater('CHUNK_BUSY', 'the claim on this upload was lost')));
+      else if (outcome !== undefined) lost.abort(new LeaseLost());
     }
   }
 }

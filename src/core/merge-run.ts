@@ -5,7 +5,7 @@ import { chunksMissing } from './chunks.js';
 import { claimKey, finishedAnswer, lockedProblem } from './entrance.js';
 import type { ContentDigest } from './file-ref.js';
 import { claimedDigest, formatContentDigest, identify } from './file-ref.js';
-import { MERGE_LEASE_MS, holdingLease } from './lease.js';
+import { LeaseLost, MERGE_LEASE_MS, holdingLease } from './lease.js';
 import type { Held } from './lease.js';
 import type { FinishedUpload, Host, MergeJob } from './ports.js';
 import { ProblemError, isFault, refused } from './problems.js';
@@ -77,6 +77,7 @@ async function mergeOn(options: MergeOptions): Promise<void> {
     log.info({ host: job.hostId, upload: job.id, sizeBytes: answer.size, proved: answer.proved }, 'published');
   } catch (error) {
     if (signal.aborted || isAway(error)) throw error;
+    if (error instanceof LeaseLost) return; // Another process has it, and tells.
     const ended = await finishedAnswer(services, call);
     if (ended !== undefined) return reporter.end(doneProgress(ended)); // Another call found it published, and ended it.
     const problem = mergeProblem(error);
@@ -138,11 +139,10 @@ async function verifyAndPublish(merge: Merge, held: Held): Promise<Published> {
   const verification = await staged.verify(digestsOf(staged, request), { signal, onProgress: reporter.report });
   if (verification.kind !== 'holds') throw new ProblemError(verification.problem);
   reporter.report('PUBLISHING', 0, size);
-  held.check();
   // The newest request decides; a hash that came with it meanwhile is proved too.
   const newest = await requestOf(staged);
   if (newest.digest !== undefined && newest.digest.hex !== request.digest?.hex) return verifyAndPublish(merge, held);
-  const outcome = await staged.publish(newest, verification.verified);
+  const outcome = await staged.publish(newest, verification.verified, held.check);
   if (outcome.kind === 'refused') throw new ProblemError(outcome.problem);
   return outcome.published;
 }

@@ -1,7 +1,7 @@
 // The end of an upload: asking for the merge, watching it, and what the queue runs.
 import type { Caller, FileRefInput, MergeFileAnswer, MergeFileInput, UploadFinished } from './answers.js';
 import { chunkPlan, chunksMissing } from './chunks.js';
-import { enter, finishedAnswer } from './entrance.js';
+import { entering, finishedAnswer } from './entrance.js';
 import type { ContentDigest } from './file-ref.js';
 import { claimedDigest, parseContentDigest } from './file-ref.js';
 import { prepared } from './latest.js';
@@ -17,6 +17,8 @@ import type { Published, StagedUpload } from './staging.js';
 import { replaceObjection } from './target.js';
 import type { Target } from './target.js';
 
+type MergeWish = Omit<MergeFileInput, 'digest'> & { readonly digest?: ContentDigest };
+
 export class MergeService {
   readonly #services: Services;
   readonly #runs = new Map<string, { readonly stop: AbortController; readonly done: Promise<void> }>();
@@ -29,26 +31,12 @@ export class MergeService {
   async request(caller: Caller, input: MergeFileInput): Promise<MergeFileAnswer> {
     if (!Number.isInteger(input.chunkCount) || input.chunkCount < 0)
       throw new InputError('chunkCount', 'chunkCount must be 0 or more');
+    const { digest: _, ...options } = input;
     const digest = mergeDigest(input);
+    const wish: MergeWish = { ...options, ...(digest && { digest }) };
     return onHost<MergeFileAnswer>(this.#services, { caller, file: input.file }, async (call) => {
-      const entered = await enter(this.#services, call);
-      if (entered.kind === 'UploadFinished') return { kind: 'MergeStarted', progress: doneProgress(entered) };
-      const { staged } = entered;
-      const { chunkCount } = chunkPlan(staged.manifest.size, staged.manifest.chunkSize);
-      if (input.chunkCount !== chunkCount) {
-        return refused('SIZE_MISMATCH', `this upload has ${chunkCount} chunks, not ${input.chunkCount}`);
-      }
-      const received = await staged.refreshReceived();
-      if (!received.isComplete) return chunksMissing(received);
-      const objection = await this.#objection(call, input, staged);
-      if (objection !== undefined) return objection;
-      await staged.requestMerge({
-        ifExists: input.ifExists,
-        ...(input.ifMatch !== undefined && { ifMatch: input.ifMatch }),
-        ...(digest && { digest }),
-        askedAt: this.#services.clock.now(),
-      });
-      return { kind: 'MergeStarted', progress: await this.#enqueue(staged) };
+      const answer = await entering(this.#services, call, (staged) => this.#ask(call, staged, wish));
+      return answer.kind === 'UploadFinished' ? { kind: 'MergeStarted', progress: doneProgress(answer) } : answer;
     });
   }
 
@@ -99,11 +87,31 @@ export class MergeService {
     return finishUpload(this.#services, staged, published);
   }
 
-  async #objection(call: UploadCall, input: MergeFileInput, staged: StagedUpload) {
-    const objection = replaceObjection(this.#services.hashing, call.target.facts, input);
-    if (objection === undefined) return undefined;
-    // The file there may be this very upload, published by a run that was cut off before it had cleaned.
-    return (await staged.recoverPublication()) === undefined ? objection : undefined;
+  async #ask(call: UploadCall, staged: StagedUpload, wish: MergeWish): Promise<MergeFileAnswer | UploadFinished> {
+    const published = await this.finishCutOff(staged, call.target);
+    if (published !== undefined) return published;
+    const { chunkCount } = chunkPlan(staged.manifest.size, staged.manifest.chunkSize);
+    if (wish.chunkCount !== chunkCount) {
+      return refused('SIZE_MISMATCH', `this upload has ${chunkCount} chunks, not ${wish.chunkCount}`);
+    }
+    const received = await staged.refreshReceived();
+    if (!received.isComplete) return chunksMissing(received);
+    const objection = await this.#objection(call, wish, staged);
+    if (objection !== undefined) return objection;
+    const { ifExists, ifMatch, digest } = wish;
+    await staged.requestMerge({
+      ifExists,
+      ...(ifMatch !== undefined && { ifMatch }),
+      ...(digest && { digest }),
+      askedAt: this.#services.clock.now(),
+    });
+    return { kind: 'MergeStarted', progress: await this.#enqueue(staged) };
+  }
+
+  async #objection(call: UploadCall, wish: MergeWish, staged: StagedUpload) {
+    const objection = replaceObjection(this.#services.hashing, call.target.facts, wish);
+    // A run that is under way looks for itself, and what is there may be its own doing.
+    return objection === undefined || (await this.#services.queue.has(staged.identity.id)) ? undefined : objection;
   }
 
   async #enqueue(staged: StagedUpload): Promise<MergeProgress> {

@@ -240,7 +240,10 @@ export interface LockRepository {
     readonly index: number;
     readonly token: string;
   }): Promise<void>;
-  /** Renews the claim and takes the one merge lease: `busy` while another token has it or a slot lease is alive. */
+  /**
+   * Renews the claim and takes the one merge lease: `busy` while another token has it or a slot lease is alive. Whoever asked and was
+   * told so keeps slots from being leased or renewed for `leaseMs`, so that it waits no longer than one of their leases.
+   */
   leaseMerge(request: ClaimRequest & MergeLease): Promise<MergeLeaseOutcome>;
   releaseMerge(request: { readonly target: string; readonly upload: string; readonly token: string }): Promise<void>;
   /** Keeps the facts of a published upload for `ttlMs`. */

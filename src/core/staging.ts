@@ -119,7 +119,8 @@ export interface StagedUpload {
   /** Whether an earlier run published and was cut off before it had cleaned. Finishes what such a run left half done. */
   recoverPublication(): Promise<Published | undefined>;
   verify(digests: readonly ContentDigest[], options: AssembleOptions): Promise<VerifyOutcome>;
-  publish(request: MergeRequest, verified: Verified): Promise<PublishOutcome>;
+  /** `check` throws when the right to publish has ended; called right before the one step that makes the file visible. */
+  publish(request: MergeRequest, verified: Verified, check: () => void): Promise<PublishOutcome>;
   /**
    * Takes the directory out of everybody's reach at once, then removes what is ours in it; what is foreign stays, and keeps it.
    * `published` when publication came first. Idempotent.

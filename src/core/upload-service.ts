@@ -1,4 +1,5 @@
 // The calls that bring chunks to a host: may I, what is there, take this one, give it up.
+import { Arrivals } from './arrivals.js';
 import type {
   AbortUploadAnswer,
   Caller,
@@ -12,8 +13,7 @@ import type {
 } from './answers.js';
 import type { ReceivedMap } from './chunks.js';
 import { checkIndex, chooseChunkSize, chunkPlan } from './chunks.js';
-import type { Entered } from './entrance.js';
-import { ACTIVE_MS, checkOthers, claimKey, enter, finishedAnswer, lockedProblem } from './entrance.js';
+import { ACTIVE_MS, checkOthers, claimKey, entering, finishedAnswer, lockedProblem } from './entrance.js';
 import { checkChunkDigest } from './file-ref.js';
 import type { MergeService } from './merge-service.js';
 import { InputError, ProblemError, refused, tryAgainLater } from './problems.js';
@@ -22,7 +22,7 @@ import { nameOf, parentOf } from './remote-path.js';
 import type { Services, UploadCall } from './services.js';
 import { onHost } from './services.js';
 import { SLOT_LEASE_MS, holdingLease } from './lease.js';
-import type { Lease } from './lease.js';
+import type { Held } from './lease.js';
 import type { ReceiveOutcome, StagedUpload } from './staging.js';
 import { replaceObjection } from './target.js';
 
@@ -32,6 +32,7 @@ export class UploadService {
   readonly #services: Services;
   readonly #merges: MergeService;
   readonly #inFlight = new Map<string, number>();
+  readonly #arrivals = new Arrivals();
 
   constructor(services: Services, merges: MergeService) {
     this.#services = services;
@@ -52,7 +53,6 @@ export class UploadService {
       if (staged !== undefined) {
         const published = await this.#merges.finishCutOff(staged, call.target);
         if (published !== undefined) return published;
-        await this.#merges.bringBack(staged);
       }
       const objection = await this.#objection(call, input, staged);
       if (objection !== undefined) return objection;
@@ -67,13 +67,14 @@ export class UploadService {
       if (outcome.kind === 'taken') return lockedProblem(call, outcome.claim);
       let received: ReceivedMap | undefined;
       try {
-        received = await staged?.received();
+        received = await staged?.refreshReceived();
         if (outcome.created) await checkOthers(this.#services, call, input.takeOver ? 0 : ACTIVE_MS);
         await this.#checkSpace(call, input.size - (received?.uploadedBytes ?? 0));
       } catch (error) {
         if (outcome.created) await locks.release(claimKey(call));
         throw error;
       }
+      if (staged !== undefined) await this.#merges.bringBack(staged);
       const claimedUntil = outcome.claim.until;
       if (staged === undefined || received === undefined) {
         await feed.forget(call.identity.id);
@@ -95,10 +96,10 @@ export class UploadService {
   /** Opens the staging directory and reads from the host which chunks are there. Idempotent. */
   async dirInfo(caller: Caller, file: FileRefInput): Promise<DirInfoAnswer> {
     return onHost<DirInfoAnswer>(this.#services, { caller, file }, async (call) => {
-      const entered = await enter(this.#services, call);
-      if (entered.kind === 'UploadFinished') return entered;
-      await this.#merges.bringBack(entered.staged);
-      return dirInfoOf(call, await entered.staged.refreshReceived());
+      return entering(this.#services, call, async (staged) => {
+        await this.#merges.bringBack(staged);
+        return dirInfoOf(call, await staged.refreshReceived());
+      });
     });
   }
 
@@ -129,8 +130,10 @@ export class UploadService {
       const { identity } = call;
       const claim = await locks.holder(identity.targetKey);
       if (claim !== undefined && claim.person !== identity.person) return lockedProblem(call, claim);
-      await this.#merges.cancel(identity.id);
       const staged = await assembly.find(call.host, identity, call.target);
+      await staged?.withdrawMergeRequest();
+      await this.#merges.cancel(identity.id);
+      await this.#arrivals.stop(identity.id, new ProblemError(refused('ABORTED', 'this upload was aborted')));
       if (staged === undefined && claim?.upload !== identity.uploadKey) {
         const last = await feed.last(identity.id);
         if (last?.phase === 'ABORTED') return { kind: 'UploadAborted', abortedAt: last.updatedAt };
@@ -193,31 +196,33 @@ export class UploadService {
       renew: () => locks.leaseSlot(request),
       release: () => locks.releaseSlot(request),
     };
-    const entered = await this.#enterOrRelease(call, lease);
-    if (entered.kind === 'UploadFinished') return entered;
-    return holdingLease(lease, async (slot) => {
-      const { staged } = entered;
-      checkIndex(chunkPlan(staged.manifest.size, staged.manifest.chunkSize), input.index);
+    const work = (staged: StagedUpload) => holdingLease(lease, (slot) => this.#receive(call, staged, { ...input, slot }));
+    try {
+      return await entering(this.#services, call, work, lease.renew);
+    } catch (error) {
+      // Whoever doesn't get in gives the lease back, too; a second time does no harm.
+      await lease.release().catch(() => undefined); // It lapses by itself.
+      throw error;
+    }
+  }
+
+  async #receive(call: UploadCall, staged: StagedUpload, input: UploadChunkInput & { readonly slot: Held }) {
+    const { index, digest, pieces, slot } = input;
+    checkIndex(chunkPlan(staged.manifest.size, staged.manifest.chunkSize), index);
+    const arrival = this.#arrivals.begin(call.identity.id);
+    try {
       const outcome = await staged.receive({
-        index: input.index,
-        ...(input.digest !== undefined && { digest: input.digest }),
-        pieces: input.pieces,
-        signal: AbortSignal.any([input.signal, slot.signal]),
+        index,
+        ...(digest !== undefined && { digest }),
+        pieces,
+        signal: AbortSignal.any([input.signal, slot.signal, arrival.signal]),
         check: slot.check,
       });
       const received = await staged.received();
       if (outcome.kind === 'stored' && !outcome.alreadyStored) await this.#tellReceiving(call, received);
       return chunkAnswer(input, outcome, received);
-    });
-  }
-
-  /** The lease is taken on the way in; whoever doesn't get in gives it back. */
-  async #enterOrRelease(call: UploadCall, lease: Lease): Promise<Entered> {
-    try {
-      return await enter(this.#services, call, lease.renew);
-    } catch (error) {
-      await lease.release();
-      throw error;
+    } finally {
+      arrival.end();
     }
   }
 

@@ -22,6 +22,8 @@ interface Lease {
 interface Entry {
   claim: Claim;
   merge?: Lease;
+  /** A merge waits for the slots: they are not renewed, so it waits no longer than one lease. */
+  mergeWaits?: Lease;
   readonly slots: Map<number, Lease>;
 }
 
@@ -67,7 +69,7 @@ export class MemoryLockRepository implements LockRepository {
     const entry = this.#entry(request.target);
     if (outcome.kind === 'taken' || entry === undefined) return Promise.resolve(outcome);
     const now = this.#clock.now();
-    const other = this.#alive(entry.merge) ?? this.#alive(entry.slots.get(request.index));
+    const other = this.#alive(entry.merge) ?? this.#alive(entry.mergeWaits) ?? this.#alive(entry.slots.get(request.index));
     if (other !== undefined && other.token !== request.token) {
       return Promise.resolve({ kind: 'busy', retryAfterMs: other.until - now });
     }
@@ -91,9 +93,11 @@ export class MemoryLockRepository implements LockRepository {
     const merge = this.#alive(entry.merge);
     const others = merge !== undefined && merge.token !== request.token ? [merge, ...slots] : slots;
     if (others.length > 0) {
+      entry.mergeWaits = { token: request.token, until: now + request.leaseMs };
       return Promise.resolve({ kind: 'busy', retryAfterMs: Math.max(...others.map((lease) => lease.until)) - now });
     }
     entry.merge = { token: request.token, until: now + request.leaseMs };
+    delete entry.mergeWaits;
     return Promise.resolve(outcome);
   }
 

@@ -67,11 +67,16 @@ export class OutsideClient {
     return this.#ask('dirInfo', DIR_INFO, { file, ...page });
   }
 
-  async chunk(file: FileRef, index: number, bytes: Uint8Array, digest: string | null = sha256(bytes)): Promise<Answer> {
+  async chunk(
+    file: FileRef,
+    index: number,
+    bytes: Uint8Array,
+    digest: string | null = sha256(bytes),
+  ): Promise<Answer> {
     const form = new FormData();
     form.set('operations', JSON.stringify({ query: CHUNK, variables: { file, index, digest, chunk: null } }));
     form.set('map', JSON.stringify({ 0: ['variables.chunk'] }));
-    form.set('0', new Blob([bytes]), 'chunk');
+    form.set('0', new Blob([bytes as Uint8Array<ArrayBuffer>]), 'chunk');
     const headers = { 'apollo-require-preflight': '1', 'x-person-id': this.#person };
     return field('uploadChunk', await fetch(this.#url(), { method: 'POST', headers, body: form }));
   }
