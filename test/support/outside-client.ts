@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { createClient } from 'graphql-ws';
 import { WebSocket } from 'ws';
 
-export type Answer = Readonly<Record<string, any>> & { readonly __typename: string };
+export type Answer = Readonly<Record<string, unknown>> & { readonly __typename: string };
 
 export interface FileRef {
   readonly hostId: string;
@@ -67,12 +67,7 @@ export class OutsideClient {
     return this.#ask('dirInfo', DIR_INFO, { file, ...page });
   }
 
-  async chunk(
-    file: FileRef,
-    index: number,
-    bytes: Uint8Array,
-    digest: string | null = sha256(bytes),
-  ): Promise<Answer> {
+  async chunk(file: FileRef, index: number, bytes: Uint8Array, digest: string | null = sha256(bytes)): Promise<Answer> {
     const form = new FormData();
     form.set('operations', JSON.stringify({ query: CHUNK, variables: { file, index, digest, chunk: null } }));
     form.set('map', JSON.stringify({ 0: ['variables.chunk'] }));
@@ -109,7 +104,7 @@ export class OutsideClient {
     try {
       for await (const { data, errors } of socket.iterate<{ mergeProgress: Answer }>({ query: WATCH, variables: { file } })) {
         if (errors?.[0] !== undefined) throw new GraphQLFailure(errors[0]);
-        if (data == null) continue;
+        if (data === null || data === undefined) continue;
         states.push(data.mergeProgress);
         onState(data.mergeProgress);
       }
