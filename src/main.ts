@@ -21,7 +21,7 @@ export async function serve({ configFile }: ServeOptions = {}): Promise<void> {
   try {
     gateway = await startGateway(config, log);
   } catch (error) {
-    log.error({ error }, 'could not start');
+    log.error({ err: error }, 'could not start');
     process.exitCode = 1;
     return;
   }

@@ -58,6 +58,6 @@ function youngCollector(): () => void {
 
 /** Lines of JSON on standard error, so that standard output is free for what a person asked for. */
 export function createLog(level: string): Log {
-  const options = { level, base: null, serializers: { error: pino.stdSerializers.errWithCause } };
+  const options = { level, base: null, serializers: { err: pino.stdSerializers.errWithCause } };
   return pino(options, pino.destination({ dest: 2, sync: false }));
 }

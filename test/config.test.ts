@@ -280,6 +280,11 @@ describe('hosts', () => {
     ],
     ['an allow for nobody', { allow: {} }, 'hosts[0].allow: must name groups or persons; leave it out to allow everybody'],
     [
+      'a strategy of a later version',
+      { strategy: 'relay' },
+      'hosts[0].strategy: must be auto or in-place: the others are not available in this version (is "relay")',
+    ],
+    [
       'an unknown strategy',
       { strategy: 'fast' },
       'hosts[0].strategy: must be one of auto, in-place, copy-data, command, relay (is "fast")',
@@ -343,7 +348,7 @@ describe('limits', () => {
       'maxFileBytes: 7TiB',
       'limits.maxFileBytes: must not be more than 100000 chunks of limits.maxChunkBytes, 6250GiB (is "7TiB")',
     ],
-    ['claimTtl: 900', 'limits.claimTtl: must be a duration such as 15m, from 10s to 1d (is 900)'],
+    ['claimTtl: 900', 'limits.claimTtl: must be a duration such as 15m, from 30s to 1d (is 900)'],
     ['stagingTtl: 5m', 'limits.stagingTtl: must not be shorter than limits.claimTtl (is "5m")'],
     ['chunksInFlightPerPerson: 0', 'limits.chunksInFlightPerPerson: must be an integer, from 1 to 1000 (is 0)'],
   ])('refuse %s', (line, problem) => {

@@ -70,12 +70,16 @@ const SSH_ONLY = [
   'hostKeys',
   'knownHostsFile',
 ] as const;
+const UNBUILT_STRATEGIES: readonly unknown[] = ['copy-data', 'command', 'relay'];
 const LOGINS = ['privateKeyFile', 'password', 'agent'] as const;
 
 function checkHost(host: HostContent, report: Report): void {
   if (host.embedded === undefined) checkSshHost(host, report);
   else {
     for (const key of SSH_ONLY) if (host[key] !== undefined) report([key], 'has no place in an embedded host');
+  }
+  if (UNBUILT_STRATEGIES.includes(host.strategy)) {
+    report(['strategy'], 'must be auto or in-place: the others are not available in this version');
   }
   if (Array.isArray(host.roots)) checkRoots(host.roots, report);
   const { groups, persons } = host.allow ?? {};

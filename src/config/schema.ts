@@ -181,7 +181,7 @@ const host = section({
   allow: allow.meta({ description: 'Who may use the host. Default: everybody who may call.' }).optional(),
   strategy: choice(
     ['auto', 'in-place', 'copy-data', 'command', 'relay'],
-    'How chunks become the file; auto takes the best the host can.',
+    'How chunks become the file; auto takes the best the host can. This version has in-place alone.',
   ),
   durability: choice(
     ['normal', 'strict'],
@@ -224,7 +224,7 @@ const limits = section({
     description: 'Chunks one person may be sending at once',
   }),
   claimTtl: quantity(DURATION, {
-    min: 10 * SECOND_MS,
+    min: 30 * SECOND_MS,
     max: DAY_MS,
     fallback: 15 * 60 * SECOND_MS,
     description: 'How long a target stays claimed after the last call about it',

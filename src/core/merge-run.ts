@@ -44,7 +44,7 @@ export async function runMerge(services: Services, job: MergeJob, signal: AbortS
     );
   } catch (error) {
     if (signal.aborted) return;
-    log.error({ host: job.hostId, upload: job.id, error }, 'merge failed');
+    log.error({ host: job.hostId, upload: job.id, err: error }, 'merge failed');
     await reporter.end(failedProgress(services, mergeProblem(error))).catch(() => undefined); // The store of states is away too.
   }
 }
@@ -81,7 +81,8 @@ async function mergeOn(options: MergeOptions): Promise<void> {
     const ended = await finishedAnswer(services, call);
     if (ended !== undefined) return reporter.end(doneProgress(ended)); // Another call found it published, and ended it.
     const problem = mergeProblem(error);
-    log.warn({ host: job.hostId, upload: job.id, code: problem.code, error }, 'merge failed');
+    const isExpected = error instanceof ProblemError;
+    log.warn({ host: job.hostId, upload: job.id, code: problem.code, ...(!isExpected && { err: error }) }, 'merge failed');
     // Withdrawn first, so that a failed merge doesn't come back by itself; a newer request is for the run that comes with it.
     const newest = await staged.mergeRequest().catch(() => undefined);
     if (newest?.askedAt === request.askedAt) await staged.withdrawMergeRequest().catch(() => undefined);
@@ -176,7 +177,7 @@ export async function finishUpload(services: Services, staged: StagedUpload, pub
     await staged.discard();
   } catch (error) {
     // The file is published, and that is final; what is left is ours to sweep later.
-    log.warn({ host: identity.hostId, upload: identity.id, error }, 'cleaning failed');
+    log.warn({ host: identity.hostId, upload: identity.id, err: error }, 'cleaning failed');
   }
   await locks.release({ target: identity.targetKey, person: identity.person, upload: identity.uploadKey });
   await feed.publish(identity.id, doneProgress(facts));

@@ -66,7 +66,7 @@ export class MemoryMergeQueue implements MergeQueue {
     try {
       await work(job, this.#stop.signal);
     } catch (error) {
-      this.#options.log.error({ job: job.id, host: job.hostId, error }, 'merge job failed');
+      this.#options.log.error({ job: job.id, host: job.hostId, err: error }, 'merge job failed');
     } finally {
       this.#running.delete(job.id);
       this.#startNext();
