@@ -1,7 +1,8 @@
 // Compiles src/ to dist/ and makes the `longshore` command executable. Runs on `npm ci` too (as `prepare`), and then must not
-// stand in the way of an install without development dependencies.
+// stand in the way of an install without development dependencies. With --if-stale it leaves a build that is newer than everything
+// it is made of: npx prepares a checkout before it first runs its command, while a gateway may be running from the same dist/.
 import { spawnSync } from 'node:child_process';
-import { chmodSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 
@@ -13,13 +14,24 @@ if (compiler === undefined) {
   process.exit(0);
 }
 
+const stamp = `${root}dist/.built`;
+if (process.argv.includes('--if-stale') && isCurrent()) process.exit(0);
 rmSync(`${root}dist`, { recursive: true, force: true });
 const { status, error } = spawnSync(process.execPath, [compiler, '-p', 'tsconfig.build.json'], { cwd: root, stdio: 'inherit' });
 if (error !== undefined) throw error;
 if (status !== 0) process.exit(status ?? 1);
 // npm sets the bit when it links the package's commands, but not for a checkout that is run in place.
 chmodSync(`${root}dist/cli/main.js`, 0o755);
+writeFileSync(stamp, '');
 
+function isCurrent() {
+  if (!existsSync(stamp)) return false;
+  const builtAt = statSync(stamp).mtimeMs;
+  const sources = readdirSync(`${root}src`, { recursive: true }).map((path) => `src/${path}`);
+  return [...sources, 'package.json', 'tsconfig.json', 'tsconfig.build.json'].every(
+    (path) => statSync(`${root}${path}`).mtimeMs <= builtAt,
+  );
+}
 /** The compiler's script, or undefined where it isn't installed. */
 function findCompiler() {
   try {
