@@ -1,0 +1,44 @@
+// npm run bench            all of them
+// npm run bench -- memory  one
+// Each prints a table and writes bench/results/NAME.json with the machine and the commit.
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { cpus, release, totalmem } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import { memory } from './memory.js';
+import { put } from './put.js';
+
+export interface Row {
+  readonly what: string;
+  readonly [figure: string]: string | number;
+}
+
+export type Benchmark = () => Promise<readonly Row[]>;
+
+const BENCHMARKS: Readonly<Record<string, Benchmark>> = { put, memory };
+
+function machine() {
+  const [cpu] = cpus();
+  return {
+    cpu: cpu?.model.trim(),
+    cores: cpus().length,
+    memoryGiB: Math.round(totalmem() / 2 ** 30),
+    kernel: release(),
+    node: process.version,
+    commit: execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).trim(),
+    at: new Date().toISOString(),
+  };
+}
+
+const results = fileURLToPath(new URL('results/', import.meta.url));
+const names = process.argv.slice(2);
+const unknown = names.filter((name) => !(name in BENCHMARKS));
+if (unknown.length > 0) throw new Error(`no benchmark ${unknown.join(', ')}; there are ${Object.keys(BENCHMARKS).join(', ')}`);
+for (const [name, run] of Object.entries(BENCHMARKS)) {
+  if (names.length > 0 && !names.includes(name)) continue;
+  console.log(`\n${name}`);
+  const rows = await run();
+  console.table(rows);
+  mkdirSync(results, { recursive: true });
+  writeFileSync(`${results}${name}.json`, `${JSON.stringify({ machine: machine(), rows }, undefined, 2)}\n`);
+}
