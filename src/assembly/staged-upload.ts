@@ -47,6 +47,7 @@ export interface StagedUploadOptions {
 
 export class HostStagedUpload implements StagedUpload {
   readonly identity: UploadIdentity;
+  readonly directory: RemotePath;
   readonly manifest: Manifest;
   readonly #options: StagedUploadOptions;
   readonly #upload: InPlaceUpload;
@@ -54,6 +55,7 @@ export class HostStagedUpload implements StagedUpload {
   constructor(options: StagedUploadOptions) {
     this.#options = options;
     this.identity = options.identity;
+    this.directory = options.remembered.directory;
     this.manifest = options.remembered.manifest;
     this.#upload = {
       host: options.host,

@@ -233,7 +233,8 @@ const limits = section({
     min: 60 * SECOND_MS,
     max: 365 * DAY_MS,
     fallback: 7 * DAY_MS,
-    description: 'How long an unfinished upload is kept after its last chunk, and a finished one is remembered',
+    description:
+      'How long a finished upload is remembered. (Unfinished ones stay on the host until they are finished or aborted: this version has no sweeper.)',
   }),
 });
 

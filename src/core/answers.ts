@@ -62,7 +62,9 @@ export interface StoredChunk {
 
 export interface DirInfo {
   readonly kind: 'DirInfo';
+  /** Of the target. */
   readonly name: string;
+  /** Path of the staging directory. */
   readonly dir: string;
   readonly dirHashCode: string;
   readonly size: number;

@@ -5,6 +5,7 @@ import type { ContentDigest, UploadIdentity } from './file-ref.js';
 import type { Declared, Host } from './ports.js';
 import type { ChunksMissing, FileExists, Refused } from './problems.js';
 import type { MergePhase, MergeStrategy } from './progress.js';
+import type { RemotePath } from './remote-path.js';
 import type { Target } from './target.js';
 
 /** What an upload is: written once, when its staging directory is made. Times are epoch ms. */
@@ -106,6 +107,8 @@ export type PublishOutcome =
 /** One upload's staging directory, for the length of one `HostRepository.use`. */
 export interface StagedUpload {
   readonly identity: UploadIdentity;
+  /** On the host. */
+  readonly directory: RemotePath;
   readonly manifest: Manifest;
   /** As last seen by this process, from the host when it has seen nothing yet. */
   received(): Promise<ReceivedMap>;

@@ -18,7 +18,7 @@ import { checkChunkDigest } from './file-ref.js';
 import type { MergeService } from './merge-service.js';
 import { InputError, ProblemError, refused, tryAgainLater } from './problems.js';
 import { percentOf } from './progress.js';
-import { nameOf, parentOf } from './remote-path.js';
+import { nameOf } from './remote-path.js';
 import type { Services, UploadCall } from './services.js';
 import { onHost } from './services.js';
 import { SLOT_LEASE_MS, holdingLease } from './lease.js';
@@ -98,7 +98,7 @@ export class UploadService {
     return onHost<DirInfoAnswer>(this.#services, { caller, file }, async (call) => {
       return entering(this.#services, call, async (staged) => {
         await this.#merges.bringBack(staged);
-        return dirInfoOf(call, await staged.refreshReceived());
+        return dirInfoOf(call, staged.directory, await staged.refreshReceived());
       });
     });
   }
@@ -171,7 +171,10 @@ export class UploadService {
     if (objection !== undefined) return objection;
     const powers = await assembly.powers(call.host, call.target);
     if (powers.strategy === undefined)
-      return refused('HOST_UNSUPPORTED', 'this host offers no way to publish a file atomically');
+      return refused(
+        'HOST_UNSUPPORTED',
+        'this host can not both take chunks at any offset and publish a file atomically, and this version needs both',
+      );
     if (input.ifExists === 'REPLACE' && !powers.capabilities.includes('POSIX_RENAME')) {
       return refused('HOST_UNSUPPORTED', 'this host offers no way to replace a file atomically');
     }
@@ -248,12 +251,12 @@ function checkSize(size: number): void {
   if (!Number.isSafeInteger(size) || size < 0) throw new InputError('size', 'size must be 0 … 2^53-1 bytes');
 }
 
-function dirInfoOf(call: UploadCall, received: ReceivedMap): DirInfo {
+function dirInfoOf(call: UploadCall, directory: string, received: ReceivedMap): DirInfo {
   const { target, id } = call.identity;
   return {
     kind: 'DirInfo',
     name: nameOf(target),
-    dir: parentOf(target),
+    dir: directory,
     dirHashCode: id,
     size: received.plan.size,
     chunkSize: received.plan.chunkSize,

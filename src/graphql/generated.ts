@@ -97,7 +97,7 @@ export type DirInfo = {
   readonly chunks: ReadonlyArray<StoredChunk>;
   /** Path of the staging directory on the host, for people. No call takes it. */
   readonly dir: Scalars['String']['output'];
-  /** Name of the staging directory for programs: a hash, the same for the same caller, host, target and content. */
+  /** Stands for the staging directory in programs: a hash, the same for the same caller, host, target and content. */
   readonly dirHashCode: Scalars['String']['output'];
   /** The chunks to send, as runs, ascending. */
   readonly missing: ReadonlyArray<ChunkRange>;
@@ -242,7 +242,7 @@ export type MergeProgress = {
   readonly phase: MergePhase;
   /** With `FAILED` or `ABORTED`: why. `ChunksMissing` tells which chunks to send again. */
   readonly problem?: Maybe<Problem>;
-  /** Whether the host proved that hash. */
+  /** At `DONE`: whether the bytes on the host were read and compared before publication. See `UploadFinished.proved`. */
   readonly proved: Scalars['Boolean']['output'];
   /** How the file is put together, once it is known. Falls to another one where a host turns out not to support it. */
   readonly strategy?: Maybe<MergeStrategy>;
@@ -398,7 +398,7 @@ export type Query = {
    * One content at a time holds the claim on a target. This field alone moves the caller's own claim to other content.
    */
   readonly uploadStatus: UploadStatusResult;
-  /** The caller's unfinished uploads, begun on any device, those touched last first. */
+  /** The caller's unfinished uploads, begun on any device, in an order that holds while they are paged through. */
   readonly uploads: UploadPage;
 };
 
@@ -496,7 +496,10 @@ export type UploadFinished = {
   readonly contentDigest?: Maybe<Scalars['String']['output']>;
   /** When it was published. */
   readonly finishedAt: Scalars['DateTime']['output'];
-  /** Whether the host proved that hash. False: every chunk's digest was checked on its way in. */
+  /**
+   * Whether the bytes on the host were read and compared before publication: with `contentDigest` when there is one, else with every
+   * chunk's digest. False: the chunks' digests were checked on their way in only.
+   */
   readonly proved: Scalars['Boolean']['output'];
   /** Its size in bytes. */
   readonly size: Scalars['ByteCount']['output'];
