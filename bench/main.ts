@@ -7,13 +7,7 @@ import { cpus, release, totalmem } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { memory } from './memory.js';
 import { put } from './put.js';
-
-export interface Row {
-  readonly what: string;
-  readonly [figure: string]: string | number;
-}
-
-export type Benchmark = () => Promise<readonly Row[]>;
+import type { Benchmark } from './stage.js';
 
 const BENCHMARKS: Readonly<Record<string, Benchmark>> = { put, memory };
 

@@ -1,7 +1,7 @@
 // How much memory the gateway takes beyond idle while 512 MiB in chunks of 64 MiB pass, one after another and several at once.
 import { randomBytes } from 'node:crypto';
 import { OutsideClient } from '../test/support/outside-client.js';
-import type { Row } from './main.js';
+import type { Row } from './stage.js';
 import { setStage } from './stage.js';
 
 const MIB = 2 ** 20;

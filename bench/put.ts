@@ -4,8 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { appendFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { Row } from './main.js';
-import type { Stage } from './stage.js';
+import type { Row, Stage } from './stage.js';
 import { median, setStage } from './stage.js';
 
 const MIB = 2 ** 20;

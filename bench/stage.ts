@@ -7,6 +7,13 @@ import { startGatewayProcess } from '../test/support/gateway-process.js';
 import type { Sshd } from '../test/support/sshd.js';
 import { startSshd } from '../test/support/sshd.js';
 
+export interface Row {
+  readonly what: string;
+  readonly [figure: string]: string | number;
+}
+
+export type Benchmark = () => Promise<readonly Row[]>;
+
 export interface Stage {
   readonly gateway: GatewayProcess;
   readonly sshd: Sshd;

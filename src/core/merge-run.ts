@@ -12,7 +12,7 @@ import { ProblemError, isFault, refused } from './problems.js';
 import type { Problem } from './problems.js';
 import { ProgressReporter } from './progress-reporter.js';
 import type { MergeProgress } from './progress.js';
-import { isTerminal } from './progress.js';
+import { isTerminal, unproved } from './progress.js';
 import type { Services, UploadCall } from './services.js';
 import { problemOf } from './services.js';
 import type { MergeRequest, Published, StagedUpload } from './staging.js';
@@ -199,8 +199,8 @@ export function doneProgress(finished: Omit<FinishedUpload, 'etag'>): MergeProgr
   };
 }
 
-function failedProgress(services: Services, problem: Problem): MergeProgress {
-  return { phase: 'FAILED', doneBytes: 0, totalBytes: 0, percent: 0, proved: false, problem, updatedAt: services.clock.now() };
+export function failedProgress(services: Services, problem: Problem): MergeProgress {
+  return unproved({ phase: 'FAILED', doneBytes: 0, totalBytes: 0, problem, updatedAt: services.clock.now() });
 }
 
 function mergeProblem(error: unknown): Problem {

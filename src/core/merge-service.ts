@@ -5,12 +5,12 @@ import { entering, finishedAnswer } from './entrance.js';
 import type { ContentDigest } from './file-ref.js';
 import { claimedDigest, parseContentDigest } from './file-ref.js';
 import { prepared } from './latest.js';
-import { doneProgress, finishUpload, runMerge } from './merge-run.js';
+import { doneProgress, failedProgress, finishUpload, runMerge } from './merge-run.js';
 import type { MergeJob } from './ports.js';
 import { InputError, refused } from './problems.js';
 import type { Problem } from './problems.js';
 import type { MergeProgress } from './progress.js';
-import { isTerminal, percentOf } from './progress.js';
+import { isTerminal, unproved } from './progress.js';
 import type { Services, UploadCall } from './services.js';
 import { onHost } from './services.js';
 import type { Published, StagedUpload } from './staging.js';
@@ -49,7 +49,7 @@ export class MergeService {
         const problem = await this.#ensureState(call);
         return problem === undefined ? { kind: 'watch' as const, id } : problem;
       });
-      return answer.kind === 'watch' ? feed.watch(answer.id) : only(this.#failed(answer));
+      return answer.kind === 'watch' ? feed.watch(answer.id) : only(failedProgress(this.#services, answer));
     });
   }
 
@@ -119,17 +119,8 @@ export class MergeService {
     const { identity } = staged;
     const last = await feed.last(identity.id);
     const isUnderWay = await queue.has(identity.id);
-    const progress: MergeProgress =
-      isUnderWay && last !== undefined && !isTerminal(last)
-        ? last
-        : {
-            phase: 'QUEUED',
-            doneBytes: 0,
-            totalBytes: staged.manifest.size,
-            percent: 0,
-            proved: false,
-            updatedAt: clock.now(),
-          };
+    const queued = { phase: 'QUEUED', doneBytes: 0, totalBytes: staged.manifest.size, updatedAt: clock.now() } as const;
+    const progress = isUnderWay && last !== undefined && !isTerminal(last) ? last : unproved(queued);
     if (progress !== last) await feed.publish(identity.id, progress);
     const { id, hostId, target, person, hashCode } = identity;
     await queue.add({ id, hostId, target, person, hashCode });
@@ -155,28 +146,9 @@ export class MergeService {
     const totalBytes = staged?.manifest.size ?? declared?.size;
     if (totalBytes === undefined) return refused('UPLOAD_UNKNOWN', 'no such upload is under way; begin with uploadStatus');
     const doneBytes = (await staged?.received())?.uploadedBytes ?? 0;
-    const percent = percentOf(doneBytes, totalBytes);
-    await feed.publish(identity.id, {
-      phase: 'RECEIVING',
-      doneBytes,
-      totalBytes,
-      percent,
-      proved: false,
-      updatedAt: clock.now(),
-    });
+    const state = { doneBytes, totalBytes, updatedAt: clock.now() };
+    await feed.publish(identity.id, unproved({ phase: 'RECEIVING', ...state }));
     return undefined;
-  }
-
-  #failed(problem: Problem): MergeProgress {
-    return {
-      phase: 'FAILED',
-      doneBytes: 0,
-      totalBytes: 0,
-      percent: 0,
-      proved: false,
-      problem,
-      updatedAt: this.#services.clock.now(),
-    };
   }
 }
 

@@ -32,3 +32,11 @@ export function percentOf(doneBytes: number, totalBytes: number): number {
   if (totalBytes <= 0) return 100;
   return Math.min(100, (doneBytes / totalBytes) * 100);
 }
+
+/** A state in which nothing is proved yet. */
+export function unproved(
+  state: Pick<MergeProgress, 'phase' | 'doneBytes' | 'totalBytes' | 'updatedAt'> & Partial<MergeProgress>,
+): MergeProgress {
+  const isUnderWay = state.phase === 'RECEIVING';
+  return { percent: isUnderWay ? percentOf(state.doneBytes, state.totalBytes) : 0, proved: false, ...state };
+}

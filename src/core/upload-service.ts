@@ -17,7 +17,7 @@ import { ACTIVE_MS, checkOthers, claimKey, entering, finishedAnswer, lockedProbl
 import { checkChunkDigest } from './file-ref.js';
 import type { MergeService } from './merge-service.js';
 import { InputError, ProblemError, refused, tryAgainLater } from './problems.js';
-import { percentOf } from './progress.js';
+import { unproved } from './progress.js';
 import { nameOf } from './remote-path.js';
 import type { Services, UploadCall } from './services.js';
 import { onHost } from './services.js';
@@ -143,16 +143,9 @@ export class UploadService {
       if (outcome?.kind === 'published' && staged !== undefined) return this.#merges.finishPublished(staged, outcome.published);
       await locks.release(claimKey(call));
       const abortedAt = this.#services.clock.now();
-      const total = staged?.manifest.size ?? claim?.declared?.size ?? 0;
-      await feed.publish(identity.id, {
-        phase: 'ABORTED',
-        doneBytes: 0,
-        totalBytes: total,
-        percent: 0,
-        proved: false,
-        problem: refused('ABORTED', 'this upload was aborted'),
-        updatedAt: abortedAt,
-      });
+      const totalBytes = staged?.manifest.size ?? claim?.declared?.size ?? 0;
+      const problem = refused('ABORTED', 'this upload was aborted');
+      await feed.publish(identity.id, unproved({ phase: 'ABORTED', doneBytes: 0, totalBytes, problem, updatedAt: abortedAt }));
       return { kind: 'UploadAborted', abortedAt };
     });
   }
@@ -233,17 +226,8 @@ export class UploadService {
     const { feed, clock } = this.#services;
     // The upload was given up while this chunk was on its way; that is the end of it.
     if ((await feed.last(call.identity.id))?.phase === 'ABORTED') return;
-    const doneBytes = received.uploadedBytes;
-    const totalBytes = received.plan.size;
-    const percent = percentOf(doneBytes, totalBytes);
-    await feed.publish(call.identity.id, {
-      phase: 'RECEIVING',
-      doneBytes,
-      totalBytes,
-      percent,
-      proved: false,
-      updatedAt: clock.now(),
-    });
+    const state = { doneBytes: received.uploadedBytes, totalBytes: received.plan.size, updatedAt: clock.now() };
+    await feed.publish(call.identity.id, unproved({ phase: 'RECEIVING', ...state }));
   }
 }
 

@@ -1,7 +1,8 @@
 // What an SFTP server says of itself when a session begins: the extensions of its VERSION answer (draft-ietf-secsh-filexfer-02 §4,
 // OpenSSH PROTOCOL §4) and its limits.
-import type { SFTPWrapper } from 'ssh2';
 import type { HostOffers } from '../core/ports.js';
+import type { Limits } from './answers.js';
+import { MAX_DATA_BYTES } from './wire.js';
 
 /** What every server must take (draft §3: packets of 34000 bytes), when it doesn't tell more by `limits@openssh.com`. */
 const DEFAULT_TRANSFER_BYTES = 31 * 1024;
@@ -10,18 +11,20 @@ export interface ServerCapabilities {
   readonly offers: HostOffers;
   /** Whether the space of an open file's file system can be asked for. */
   readonly spaceOfHandle: boolean;
-  /** Longest READ and WRITE in one request. ssh2 would split longer ones into a serial chain. */
+  /** Longest READ and WRITE in one request. */
   readonly maxReadBytes: number;
   readonly maxWriteBytes: number;
 }
 
-/**
- * Reads what ssh2 1.17 keeps of the VERSION answer and of the limits it asked for. It has no public way to them, and its `ext_…`
- * methods throw when called without the offer. Should the fields move, the host counts as a plain SFTP server: slower, still right.
- */
-export function readCapabilities(sftp: SFTPWrapper): ServerCapabilities {
-  const has = (name: string, version: string): boolean => property(property(sftp, '_extensions'), name) === version;
-  const toldLimits = has('limits@openssh.com', '1');
+/** By name, their versions: an extension of another version is another extension. */
+export type Extensions = ReadonlyMap<string, string>;
+
+export function offersLimits(extensions: Extensions): boolean {
+  return extensions.get('limits@openssh.com') === '1';
+}
+
+export function toCapabilities(extensions: Extensions, limits?: Limits): ServerCapabilities {
+  const has = (name: string, version: string): boolean => extensions.get(name) === version;
   return {
     offers: {
       hardLink: has('hardlink@openssh.com', '1'),
@@ -31,15 +34,13 @@ export function readCapabilities(sftp: SFTPWrapper): ServerCapabilities {
       copyData: has('copy-data', '1'),
     },
     spaceOfHandle: has('fstatvfs@openssh.com', '2'),
-    maxReadBytes: toldLimits ? positive(property(sftp, '_maxReadLen')) : DEFAULT_TRANSFER_BYTES,
-    maxWriteBytes: toldLimits ? positive(property(sftp, '_maxWriteLen')) : DEFAULT_TRANSFER_BYTES,
+    maxReadBytes: transferBytes(limits?.readBytes),
+    maxWriteBytes: transferBytes(limits?.writeBytes),
   };
 }
 
-function property(value: unknown, name: string): unknown {
-  return typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined;
-}
-
-function positive(value: unknown): number {
-  return typeof value === 'number' && value > 0 ? value : DEFAULT_TRANSFER_BYTES;
+/** However much a server takes, no reply is longer than we read, and a longer WRITE gains nothing. */
+function transferBytes(told: bigint | undefined): number {
+  if (told === undefined || told === 0n) return DEFAULT_TRANSFER_BYTES;
+  return told < BigInt(MAX_DATA_BYTES) ? Number(told) : MAX_DATA_BYTES;
 }

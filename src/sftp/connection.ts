@@ -1,12 +1,13 @@
 // One SSH connection to one host: its handshake, its liveness, and the channels on it.
 import { connect, type Socket } from 'node:net';
-import ssh2, { type Client, type ClientChannel, type SFTPWrapper } from 'ssh2';
+import ssh2, { type Client, type ClientChannel } from 'ssh2';
 import { Fault } from '../core/problems.js';
 import { BulkChannels, type Lease } from './bulk-channels.js';
 import { Channel } from './channel.js';
 import { answerPasswordPrompt, clientConfig, type SshHostOptions } from './client-config.js';
 import { expectHostKeys } from './host-keys.js';
 import type { Context } from './limits.js';
+import { type Outbox, outboxOf } from './outbox.js';
 import { type ConnectionPhase, toConnectionFault, toSessionFault } from './status-codes.js';
 import { abortable, after, every } from './timers.js';
 
@@ -19,6 +20,7 @@ export class Connection {
   readonly #host: SshHostOptions;
   readonly #context: Context;
   readonly #socket: Socket;
+  readonly #outbox: Outbox;
   readonly #client: Client;
   readonly #bulk: BulkChannels;
   /** Aborts with the fault that ended the connection. */
@@ -60,6 +62,9 @@ export class Connection {
       fallBack: () => this.control(),
     });
     this.#socket = connect({ host: host.address, port: host.port, noDelay: true });
+    this.#outbox = outboxOf(this.#socket, () => {
+      for (const channel of this.#channels) channel.goOn();
+    });
     this.#client = new ssh2.Client();
     this.#client.on('error', (error) => this.#end(this.#faultOf(error)));
     this.#client.on('close', () => this.#end(new Fault('HOST_UNREACHABLE', `the connection to ${host.profile.id} was closed`)));
@@ -94,11 +99,7 @@ export class Connection {
    * given the channel before anything of it can be missed.
    */
   exec<T>(command: string, adopt: (channel: ClientChannel) => T): Promise<T> {
-    return this.#openSession<ClientChannel, T>('run a command', {
-      open: (done) => this.#client.exec(command, done),
-      adopt,
-      discard: (channel) => channel.close(),
-    });
+    return this.#openSession('run a command', { open: (done) => this.#client.exec(command, done), adopt });
   }
 
   /** Aborts when the connection has ended, with the fault as its reason. */
@@ -149,21 +150,17 @@ export class Connection {
   }
 
   #openChannel(): Promise<Channel> {
-    return this.#openSession<SFTPWrapper, Channel>('open an SFTP session', {
-      open: (done) => this.#client.sftp(done),
-      adopt: (sftp) => this.#adopt(sftp),
-      discard: (sftp) => sftp.end(),
+    return this.#openSession('open an SFTP session', {
+      open: (done) => this.#client.subsys('sftp', done),
+      adopt: (stream, signal) => this.#adopt(stream).greet(signal),
     });
   }
 
-  #adopt(sftp: SFTPWrapper): Channel {
+  #adopt(stream: ClientChannel): Channel {
     const channel: Channel = new Channel({
-      sftp,
+      stream,
       context: this.#context,
-      outbox: {
-        queuedBytes: () => this.#socket.bytesWritten,
-        sentBytes: () => this.#socket.bytesWritten - this.#socket.writableLength,
-      },
+      outbox: this.#outbox,
       onDeath: (cause) => this.#forget(channel, cause),
     });
     this.#channels.add(channel);
@@ -171,17 +168,17 @@ export class Connection {
   }
 
   /** Opens a session channel within `callTimeoutMs`. A server that lets that pass gets nothing new on this connection. */
-  async #openSession<Raw, T>(doing: string, kind: SessionKind<Raw, T>): Promise<T> {
+  async #openSession<T>(doing: string, kind: SessionKind<T>): Promise<T> {
     this.#ended.signal.throwIfAborted();
     if (this.#isRetired) throw new Fault('HOST_UNREACHABLE', `${doing}: the host left a call unanswered; connecting anew`);
     const { clock, limits } = this.#context;
     const late = new AbortController();
     const opening = new Promise<T>((resolve, reject) => {
       try {
-        kind.open((error, raw) => {
+        kind.open((error, channel) => {
           if (error) reject(toSessionFault(error, doing));
-          else if (late.signal.aborted) kind.discard(raw);
-          else resolve(kind.adopt(raw));
+          else if (late.signal.aborted) channel.close();
+          else resolve(kind.adopt(channel, late.signal));
         });
       } catch (error) {
         // ssh2 throws when the socket is gone and it has not told yet.
@@ -241,10 +238,8 @@ export class Connection {
   }
 }
 
-interface SessionKind<Raw, T> {
-  readonly open: (done: (error: Error | undefined, raw: Raw) => void) => void;
-  /** Called as soon as it is open: its events may come right after. */
-  readonly adopt: (raw: Raw) => T;
-  /** Gives back what was opened when nobody waits for it any more. */
-  readonly discard: (raw: Raw) => void;
+interface SessionKind<T> {
+  readonly open: (done: (error: Error | undefined, channel: ClientChannel) => void) => void;
+  /** Called as soon as it is open: its events may come right after. What else it takes must be done before the signal aborts. */
+  readonly adopt: (channel: ClientChannel, signal: AbortSignal) => T | Promise<T>;
 }

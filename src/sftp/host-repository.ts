@@ -1,7 +1,8 @@
 // The room of SSH hosts. Its secret: ssh2, and how one gets from a host's name to bytes on its disk and notices in time when one
 // doesn't. Compose makes the repository; core and assembly call it by its role. It may import core, ssh2 and node:* alone.
 //
-//   connection-pool → connection → channel (one SFTP session) → ssh2      who talks to whom
+//   connection-pool → connection → channel (one SFTP session) → sftp-client → an ssh2 channel      who talks to whom
+//   requests, answers, attributes, space, wire                            SFTP version 3 in bytes
 //   ssh-host, open-file, command                                          the roles, as requests on those
 import type { Clock, Host, HostProfile, HostRepository, Log } from '../core/ports.js';
 import { Fault } from '../core/problems.js';

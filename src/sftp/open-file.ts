@@ -1,14 +1,12 @@
 // One open file: bound to the channel that opened it, since a handle means nothing on another.
-import type { Stats } from 'ssh2';
 import type { FileFacts, OpenFile, WriteOptions } from '../core/ports.js';
 import { Fault, isFault } from '../core/problems.js';
 import type { RemotePath } from '../core/remote-path.js';
-import { toFacts } from './attributes.js';
 import type { Channel } from './channel.js';
 import type { SftpLimits } from './limits.js';
 import { writePipelined } from './pipelined-writer.js';
 import { readAhead } from './read-ahead.js';
-import { type FileSystemFacts, toSpace } from './space.js';
+import * as requests from './requests.js';
 
 export interface SshFileOptions {
   readonly channel: Channel;
@@ -46,21 +44,20 @@ export class SshFile implements OpenFile {
     return readAhead({ channel, handle, offset, lengthBytes, windowBytes, ...(signal === undefined ? {} : { signal }) });
   }
 
-  async facts(): Promise<FileFacts> {
+  facts(): Promise<FileFacts> {
     const { channel, handle, path } = this.#options;
-    return toFacts(await channel.call<Stats>(`stat open ${path}`, (sftp, done) => sftp.fstat(handle, done)));
+    return channel.call(`stat open ${path}`, requests.fstat(handle));
   }
 
   truncate(size: number): Promise<void> {
     const { channel, handle, path } = this.#options;
-    return channel.call<void>(`truncate ${path}`, (sftp, done) => sftp.fsetstat(handle, { size }, done));
+    return channel.call(`truncate ${path}`, requests.fsetstat(handle, { size }));
   }
 
   async sync(): Promise<void> {
     const { channel, handle, path, limits } = this.#options;
     if (!channel.capabilities.offers.fsync) return;
-    const { slowCallTimeoutMs } = limits;
-    await channel.call<void>(`fsync ${path}`, (sftp, done) => sftp.ext_openssh_fsync(handle, done), slowCallTimeoutMs);
+    await channel.call(`fsync ${path}`, requests.fsync(handle), limits.slowCallTimeoutMs);
   }
 
   async close(): Promise<void> {
@@ -68,7 +65,7 @@ export class SshFile implements OpenFile {
     this.#isClosed = true;
     const { channel, handle, path, limits, release } = this.#options;
     try {
-      await channel.call<void>(`close ${path}`, (sftp, done) => sftp.close(handle, done), limits.slowCallTimeoutMs);
+      await channel.call(`close ${path}`, requests.close(handle), limits.slowCallTimeoutMs);
     } catch {
       // The handle is gone all the same: refused means it wasn't there, and a dead session takes its handles along.
     } finally {
@@ -81,10 +78,8 @@ export class SshFile implements OpenFile {
     const { channel, handle, path } = this.#options;
     if (!channel.capabilities.spaceOfHandle) return false;
     try {
-      const facts = await channel.call<FileSystemFacts>(`space of ${path}`, (sftp, done) =>
-        sftp.ext_openssh_fstatvfs(handle, done),
-      );
-      return toSpace(facts).freeBytes < channel.capabilities.maxWriteBytes;
+      const { freeBytes } = await channel.call(`space of ${path}`, requests.fstatvfs(handle));
+      return freeBytes < channel.capabilities.maxWriteBytes;
     } catch {
       return false; // The write's own fault is the news; this was only to explain it.
     }

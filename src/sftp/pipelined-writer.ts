@@ -34,11 +34,13 @@ class Run {
   readonly #options: PipelinedWrite;
   readonly #stop = new AbortController();
   #failure: { readonly cause: unknown } | undefined;
+  #position: number;
   #underWay = 0;
   #onQuiet: (() => void) | undefined;
 
   constructor(options: PipelinedWrite) {
     this.#options = options;
+    this.#position = options.offset;
   }
 
   async finish(): Promise<void> {
@@ -61,28 +63,32 @@ class Run {
   }
 
   async #pump(source: AsyncIterator<Uint8Array>): Promise<void> {
-    const { channel, check } = this.#options;
-    const { maxWriteBytes } = channel.capabilities;
-    let position = this.#options.offset;
-    for (;;) {
-      const next = await abortable(source.next(), this.#stop.signal);
-      if (next.done === true) return;
-      const piece = asBuffer(next.value);
-      for (let start = 0; start < piece.length; start += maxWriteBytes) {
-        const slice = piece.subarray(start, start + maxWriteBytes);
-        await channel.writeWindow.take(slice.length, this.#stop.signal);
-        this.#issue(slice, position, check);
-        position += slice.length;
-      }
+    while (await this.#writeNext(source)) {
+      // The next one.
     }
   }
 
+  /** False when there was no further piece. Called for each, so that none is held while the next is waited for. */
+  async #writeNext(source: AsyncIterator<Uint8Array>): Promise<boolean> {
+    const { writeWindow, capabilities } = this.#options.channel;
+    const next = await abortable(source.next(), this.#stop.signal);
+    if (next.done === true) return false;
+    const piece = asBuffer(next.value);
+    for (let start = 0; start < piece.length; start += capabilities.maxWriteBytes) {
+      const slice = piece.subarray(start, start + capabilities.maxWriteBytes);
+      await writeWindow.take(slice.length, this.#stop.signal, () => this.#issue(slice));
+    }
+    return true;
+  }
+
   /** Has taken its bytes from the window already, and sees to it that they are given back. */
-  #issue(slice: Buffer, position: number, check: (() => void) | undefined): void {
-    const { channel, handle } = this.#options;
+  #issue(slice: Buffer): void {
+    const { channel, handle, check } = this.#options;
+    // Nothing that lives until the answer may refer to the slice itself.
+    const lengthBytes = slice.length;
     const settled = (): void => {
       this.#underWay -= 1;
-      channel.writeWindow.give(slice.length);
+      channel.writeWindow.give(lengthBytes);
       if (this.#underWay === 0) this.#onQuiet?.();
     };
     this.#underWay += 1;
@@ -93,6 +99,8 @@ class Run {
       settled();
       throw error;
     }
+    const position = this.#position;
+    this.#position += lengthBytes;
     channel.write(handle, slice, position).then(settled, (error: unknown) => {
       this.fail(error);
       settled();
@@ -115,7 +123,7 @@ function closeSource(source: AsyncIterator<Uint8Array>): void {
   });
 }
 
-/** The same memory as the Buffer that ssh2 insists on. */
+/** The same memory as a Buffer. */
 function asBuffer(piece: Uint8Array): Buffer {
   return Buffer.isBuffer(piece) ? piece : Buffer.from(piece.buffer, piece.byteOffset, piece.byteLength);
 }

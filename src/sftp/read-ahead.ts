@@ -1,5 +1,6 @@
 // Reading a range in order with several READs under way, so that a long link is kept full.
 import type { Channel } from './channel.js';
+import { read } from './requests.js';
 import { abortable } from './timers.js';
 
 /** Of one READ: large enough that requests cost little, small enough that the first bytes come soon. */
@@ -17,8 +18,8 @@ export interface ReadAhead {
 
 interface Request {
   readonly position: number;
-  readonly into: Buffer;
-  readonly answer: Promise<number>;
+  readonly lengthBytes: number;
+  readonly answer: Promise<Buffer>;
 }
 
 /** Yields the bytes from `offset`, at most `lengthBytes`, in order; ends early where the file does. Pieces aren't reused. */
@@ -31,26 +32,27 @@ export async function* readAhead(options: ReadAhead): AsyncGenerator<Uint8Array,
   const requests: Request[] = [];
   let position = options.offset;
 
-  const ask = (from: number, length: number): Request => {
-    const into = Buffer.allocUnsafe(length);
-    const answer = channel.read(handle, into, from);
+  const ask = (from: number, askedBytes: number): Request => {
+    const answer = channel.call('read', read(handle, from, askedBytes));
     // A reader that stops early leaves answers behind that nobody awaits; a failure is told to whoever does.
     answer.catch(() => undefined);
-    return { position: from, into, answer };
+    return { position: from, lengthBytes: askedBytes, answer };
   };
 
   for (;;) {
     signal.throwIfAborted();
     while (requests.length < depth && position < end) {
-      requests.push(ask(position, Math.min(readBytes, end - position)));
-      position += requests[requests.length - 1]?.into.length ?? 0;
+      const askedBytes = Math.min(readBytes, end - position);
+      requests.push(ask(position, askedBytes));
+      position += askedBytes;
     }
     const request = requests.shift();
     if (request === undefined) return;
-    const count = await abortable(request.answer, signal);
-    if (count === 0) return;
+    const data = await abortable(request.answer, signal);
+    if (data.length === 0) return;
     // A server may answer with less before the end (draft-ietf-secsh-filexfer-02 §6.4): the rest comes before what follows.
-    if (count < request.into.length) requests.unshift(ask(request.position + count, request.into.length - count));
-    yield request.into.subarray(0, count);
+    const missingBytes = request.lengthBytes - data.length;
+    if (missingBytes > 0) requests.unshift(ask(request.position + data.length, missingBytes));
+    yield data;
   }
 }

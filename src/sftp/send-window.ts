@@ -10,6 +10,7 @@ export class SendWindow {
   readonly #limitBytes: number;
   readonly #waiters = new Set<Waiter>();
   #takenBytes = 0;
+  #isHeld = false;
   #closed: { readonly reason: unknown } | undefined;
 
   constructor(limitBytes: number) {
@@ -17,15 +18,19 @@ export class SendWindow {
   }
 
   /**
-   * Resolves when `bytes` more may be under way, in the order of asking; whoever took them gives them back. More than the whole
-   * window is let in alone. Rejects, with nothing taken, with the signal's reason or that of `close`.
+   * Calls `use`, and resolves, when `bytes` more may be under way, in the order of asking; whoever took them gives them back. More
+   * than the whole window is let in alone. Rejects, with nothing taken, with the signal's reason or that of `close`; and with what
+   * `use` throws, which must give them back too.
    */
-  take(bytes: number, signal: AbortSignal): Promise<void> {
+  take(bytes: number, signal: AbortSignal, use: () => void = () => undefined): Promise<void> {
     if (signal.aborted) return Promise.reject(signal.reason as Error);
     if (this.#closed !== undefined) return Promise.reject(this.#closed.reason);
     if (this.#waiters.size === 0 && this.#hasRoom(bytes)) {
       this.#takenBytes += bytes;
-      return Promise.resolve();
+      return new Promise((resolve) => {
+        use();
+        resolve();
+      });
     }
     return new Promise((resolve, reject) => {
       const leave = (): void => {
@@ -41,7 +46,12 @@ export class SendWindow {
         bytes,
         enter: () => {
           leave();
-          resolve();
+          try {
+            use();
+            resolve();
+          } catch (error) {
+            reject(error);
+          }
         },
         refuse: (reason) => {
           leave();
@@ -55,6 +65,16 @@ export class SendWindow {
 
   give(bytes: number): void {
     this.#takenBytes -= bytes;
+    this.#admit();
+  }
+
+  /** Lets nobody in until `release`: what took bytes last has not left yet. */
+  hold(): void {
+    this.#isHeld = true;
+  }
+
+  release(): void {
+    this.#isHeld = false;
     this.#admit();
   }
 
@@ -73,6 +93,7 @@ export class SendWindow {
   }
 
   #hasRoom(bytes: number): boolean {
+    if (this.#isHeld) return false;
     return this.#takenBytes === 0 || this.#takenBytes + bytes <= this.#limitBytes;
   }
 }

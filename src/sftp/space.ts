@@ -1,17 +1,17 @@
-// What `statvfs@openssh.com` (OpenSSH PROTOCOL §4.5) tells of a file system.
+// What `statvfs@openssh.com` and `fstatvfs@openssh.com` (OpenSSH PROTOCOL §4.5) tell of a file system.
 import type { Space } from '../core/ports.js';
+import type { FieldReader } from './wire.js';
 
-/** The part of ssh2's answer that is used; `f_sid` is its name for `f_fsid`. */
-export interface FileSystemFacts {
-  readonly f_frsize: number;
-  readonly f_bavail: number;
-  readonly f_sid: number;
-}
-
-/**
- * ssh2 reads 64-bit numbers as doubles, so of an id above 2^53 the lowest bits are lost: file systems that differ there alone would
- * count as one, and a rename between them would then fail with the host's own words.
- */
-export function toSpace(facts: FileSystemFacts): Space {
-  return { fileSystem: String(facts.f_sid), freeBytes: facts.f_bavail * facts.f_frsize };
+/** Reads their reply: eleven 64-bit numbers, of which the fragment size, the fragments free for us and the id are used. */
+export function readSpace(fields: FieldReader): Space {
+  fields.uint64(); // f_bsize
+  const fragmentBytes = fields.uint64();
+  fields.uint64(); // f_blocks
+  fields.uint64(); // f_bfree
+  const availableFragments = fields.uint64();
+  fields.uint64(); // f_files
+  fields.uint64(); // f_ffree
+  fields.uint64(); // f_favail
+  const fileSystem = fields.uint64();
+  return { fileSystem: String(fileSystem), freeBytes: Number(availableFragments * fragmentBytes) };
 }

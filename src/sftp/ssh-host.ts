@@ -1,5 +1,4 @@
 // A host for the length of one `use`: every operation of the role, as requests on a connection's channels.
-import ssh2, { type FileEntryWithStats, type SFTPWrapper, type Stats } from 'ssh2';
 import type {
   DirectoryEntry,
   FileFacts,
@@ -13,25 +12,23 @@ import type {
 } from '../core/ports.js';
 import { Fault, isFault } from '../core/problems.js';
 import { isSafeName, joinPath, type RemotePath } from '../core/remote-path.js';
-import { toFacts } from './attributes.js';
-import type { Channel, Done } from './channel.js';
+import type { Channel } from './channel.js';
 import { runCommand } from './command.js';
 import type { Connection } from './connection.js';
 import type { Context } from './limits.js';
 import { SshFile } from './open-file.js';
-import { type FileSystemFacts, toSpace } from './space.js';
+import * as requests from './requests.js';
+import { OpenFlag } from './requests.js';
 import { SftpStatus, statusOf } from './status-codes.js';
 
-const { OPEN_MODE } = ssh2.utils.sftp;
+const CREATE = OpenFlag.read | OpenFlag.write | OpenFlag.create | OpenFlag.exclusive;
 const OPEN_FLAGS: Readonly<Record<OpenMode, number>> = {
-  read: OPEN_MODE.READ,
-  write: OPEN_MODE.READ | OPEN_MODE.WRITE,
-  create: OPEN_MODE.READ | OPEN_MODE.WRITE | OPEN_MODE.CREAT | OPEN_MODE.EXCL,
-  'create-private': OPEN_MODE.READ | OPEN_MODE.WRITE | OPEN_MODE.CREAT | OPEN_MODE.EXCL,
+  read: OpenFlag.read,
+  write: OpenFlag.read | OpenFlag.write,
+  create: CREATE,
+  'create-private': CREATE,
 };
 const PRIVATE_MODE = 0o600;
-/** What bytes that are no UTF-8 became: such a name can't be sent back. */
-const REPLACEMENT_CHARACTER = '\ufffd';
 /** READDIRs under way: OpenSSH answers 100 names a request, and a round trip each would take long on a long link. */
 const LISTINGS_AHEAD = 8;
 
@@ -49,23 +46,20 @@ export class SshHost implements Host {
   }
 
   async lstat(path: RemotePath): Promise<FileFacts | undefined> {
-    const stats = this.#call<Stats>(`lstat ${path}`, (sftp, done) => sftp.lstat(path, done));
-    return this.#unlessMissing(stats.then(toFacts));
+    return this.#unlessMissing(this.#call(`lstat ${path}`, requests.lstat(path)));
   }
 
   async realPath(path: RemotePath): Promise<RemotePath | undefined> {
     // OpenSSH gives a path also when its last part is missing (realpath(3) of the BSDs), so what it leads to is asked for too.
-    const found = await this.#unlessMissing(this.#call<Stats>(`stat ${path}`, (sftp, done) => sftp.stat(path, done)));
+    const found = await this.#unlessMissing(this.#call(`stat ${path}`, requests.stat(path)));
     if (found === undefined) return undefined;
-    const real = await this.#unlessMissing(
-      this.#call<string>(`real path of ${path}`, (sftp, done) => sftp.realpath(path, done)),
-    );
-    return real === undefined ? undefined : toRemotePath(real);
+    const real = this.#call(`real path of ${path}`, requests.realpath(path));
+    return this.#unlessMissing(real.then(toRemotePath));
   }
 
   async list(path: RemotePath): Promise<readonly DirectoryEntry[]> {
     const channel = await this.#connection.control();
-    const handle = await channel.call<Buffer>(`list ${path}`, (sftp, done) => sftp.opendir(path, done));
+    const handle = await channel.call(`list ${path}`, requests.opendir(path));
     try {
       return await readEntries(channel, handle, `list ${path}`);
     } finally {
@@ -75,11 +69,11 @@ export class SshHost implements Host {
 
   async makeDirectory(path: RemotePath, mode?: number): Promise<void> {
     const attributes = mode === undefined ? {} : { mode };
-    await this.#makeName(path, `make directory ${path}`, (sftp, done) => sftp.mkdir(path, attributes, done));
+    await this.#makeName(path, `make directory ${path}`, requests.mkdir(path, attributes));
   }
 
   async removeDirectory(path: RemotePath): Promise<void> {
-    await this.#call<void>(`remove directory ${path}`, (sftp, done) => sftp.rmdir(path, done));
+    await this.#call(`remove directory ${path}`, requests.rmdir(path));
   }
 
   async open(path: RemotePath, mode: OpenMode): Promise<OpenFile> {
@@ -87,8 +81,7 @@ export class SshHost implements Host {
     const flags = OPEN_FLAGS[mode];
     const attributes = mode === 'create-private' ? { mode: PRIVATE_MODE } : {};
     try {
-      const doing = `open ${path}`;
-      const handle = await channel.call<Buffer>(doing, (sftp, done) => sftp.open(path, flags, attributes, done));
+      const handle = await channel.call(`open ${path}`, requests.open(path, flags, attributes));
       return new SshFile({ channel, handle, path, limits: this.#context.limits, release });
     } catch (error) {
       release();
@@ -98,30 +91,30 @@ export class SshHost implements Host {
   }
 
   async rename(from: RemotePath, to: RemotePath): Promise<void> {
-    await this.#makeName(to, `rename ${from} to ${to}`, (sftp, done) => sftp.rename(from, to, done));
+    await this.#makeName(to, `rename ${from} to ${to}`, requests.rename(from, to));
   }
 
   async replace(from: RemotePath, to: RemotePath): Promise<void> {
     this.#need('posixRename', 'replace a file atomically');
-    await this.#call<void>(`replace ${to} by ${from}`, (sftp, done) => sftp.ext_openssh_rename(from, to, done));
+    await this.#call(`replace ${to} by ${from}`, requests.posixRename(from, to));
   }
 
   async link(existing: RemotePath, to: RemotePath): Promise<void> {
     this.#need('hardLink', 'link files');
-    await this.#makeName(to, `link ${existing} to ${to}`, (sftp, done) => sftp.ext_openssh_hardlink(existing, to, done));
+    await this.#makeName(to, `link ${existing} to ${to}`, requests.hardlink(existing, to));
   }
 
   async unlink(path: RemotePath): Promise<void> {
-    await this.#call<void>(`unlink ${path}`, (sftp, done) => sftp.unlink(path, done));
+    await this.#call(`unlink ${path}`, requests.remove(path));
   }
 
   async setFacts(path: RemotePath, facts: { readonly mode?: number; readonly modifiedAt?: number }): Promise<void> {
     const { mode, modifiedAt } = facts;
-    const seconds = modifiedAt === undefined ? undefined : Math.floor(modifiedAt / 1_000);
-    // SFTP version 3 sets both times or none.
-    const times = seconds === undefined ? {} : { atime: seconds, mtime: seconds };
-    const attributes = { ...(mode === undefined ? {} : { mode }), ...times };
-    await this.#call<void>(`set attributes of ${path}`, (sftp, done) => sftp.setstat(path, attributes, done));
+    const attributes = {
+      ...(mode === undefined ? {} : { mode }),
+      ...(modifiedAt === undefined ? {} : { modifiedAtSeconds: Math.floor(modifiedAt / 1_000) }),
+    };
+    await this.#call(`set attributes of ${path}`, requests.setstat(path, attributes));
   }
 
   async syncDirectory(path: RemotePath): Promise<void> {
@@ -129,15 +122,11 @@ export class SshHost implements Host {
     const channel = await this.#connection.control();
     const doing = `sync directory ${path}`;
     // As a file, for reading: OpenSSH syncs no handle of OPENDIR.
-    const handle = await this.#unlessRefused(
-      channel.call<Buffer>(doing, (sftp, done) => sftp.open(path, OPEN_MODE.READ, done)),
-    );
+    const handle = await this.#unlessRefused(channel.call(doing, requests.open(path, OpenFlag.read)));
     if (handle === undefined) return;
     const { slowCallTimeoutMs } = this.#context.limits;
     try {
-      await this.#unlessRefused(
-        channel.call<void>(doing, (sftp, done) => sftp.ext_openssh_fsync(handle, done), slowCallTimeoutMs),
-      );
+      await this.#unlessRefused(channel.call(doing, requests.fsync(handle), slowCallTimeoutMs));
     } finally {
       await closeQuietly(channel, handle);
     }
@@ -145,22 +134,22 @@ export class SshHost implements Host {
 
   async space(path: RemotePath): Promise<Space | undefined> {
     if (!this.offers.space) return undefined;
-    return toSpace(await this.#call<FileSystemFacts>(`space of ${path}`, (sftp, done) => sftp.ext_openssh_statvfs(path, done)));
+    return this.#call(`space of ${path}`, requests.statvfs(path));
   }
 
   run(script: string, args: readonly string[], options: RunOptions = {}): AsyncIterable<string> {
     return runCommand(this.#connection, { script, args, ...options }, this.#context);
   }
 
-  async #call<T>(what: string, issue: (sftp: SFTPWrapper, done: Done<T>) => void): Promise<T> {
+  async #call<T>(what: string, request: requests.Request<T>): Promise<T> {
     const channel = await this.#connection.control();
-    return channel.call(what, issue);
+    return channel.call(what, request);
   }
 
   /** A call that makes the name `path`, and whose failure says `ALREADY_EXISTS` when something is there. */
-  async #makeName(path: RemotePath, what: string, issue: (sftp: SFTPWrapper, done: Done<void>) => void): Promise<void> {
+  async #makeName(path: RemotePath, what: string, request: requests.Request<void>): Promise<void> {
     try {
-      await this.#call(what, issue);
+      await this.#call(what, request);
     } catch (error) {
       await this.#throwIfThere(path, error);
       throw error;
@@ -203,37 +192,28 @@ export class SshHost implements Host {
 async function readEntries(channel: Channel, handle: Buffer, what: string): Promise<readonly DirectoryEntry[]> {
   const entries: DirectoryEntry[] = [];
   for (;;) {
-    const ahead = Array.from({ length: LISTINGS_AHEAD }, () => readSome(channel, handle, what));
+    const ahead = Array.from({ length: LISTINGS_AHEAD }, () => channel.call(what, requests.readdir(handle)));
     for (const some of await Promise.all(ahead)) {
       if (some === undefined) return entries;
-      for (const { filename: name, attrs } of some) {
-        if (isSafeName(name) && !name.includes(REPLACEMENT_CHARACTER)) entries.push({ name, ...toFacts(attrs) });
+      for (const { name, facts } of some) {
+        if (name !== undefined && isSafeName(name)) entries.push({ name, ...facts });
       }
     }
   }
 }
 
-async function readSome(channel: Channel, handle: Buffer, what: string): Promise<readonly FileEntryWithStats[] | undefined> {
-  try {
-    return await channel.call<FileEntryWithStats[]>(what, (sftp, done) => sftp.readdir(handle, done));
-  } catch (error) {
-    if (statusOf(error) === SftpStatus.EOF) return undefined;
-    throw error;
-  }
-}
-
 async function closeQuietly(channel: Channel, handle: Buffer): Promise<void> {
   try {
-    await channel.call<void>('close', (sftp, done) => sftp.close(handle, done));
+    await channel.call('close', requests.close(handle));
   } catch {
     // Nothing was written through it, and a dead session takes its handles along.
   }
 }
 
 /** A path as the host spells it. */
-function toRemotePath(text: string): RemotePath {
-  const names = text.split('/').filter((name) => name !== '');
-  const isUsable = text.startsWith('/') && names.every((name) => isSafeName(name) && !name.includes(REPLACEMENT_CHARACTER));
-  if (!isUsable) throw new Fault('FAILURE', `the host calls it by a name we can't use: ${JSON.stringify(text)}`);
+function toRemotePath(text: string | undefined): RemotePath {
+  const names = text?.split('/').filter((name) => name !== '');
+  if (text?.startsWith('/') !== true || names === undefined || !names.every(isSafeName))
+    throw new Fault('FAILURE', `the host calls it by a name we can't use: ${JSON.stringify(text)}`);
   return joinPath('/' as RemotePath, ...names);
 }

@@ -3,6 +3,7 @@ import { Fault, type FaultCode } from '../core/problems.js';
 
 /** draft-ietf-secsh-filexfer-02 §7; above 8 from later drafts, which some servers use although they speak version 3. */
 export const SftpStatus = {
+  OK: 0,
   EOF: 1,
   NO_SUCH_FILE: 2,
   PERMISSION_DENIED: 3,
@@ -34,19 +35,27 @@ const FAULT_OF_STATUS: ReadonlyMap<number, FaultCode> = new Map<number, FaultCod
 /** RFC 4253 §11.1. OpenSSH ends a connection with PROTOCOL_ERROR after too many wrong keys. */
 const SshDisconnect = { PROTOCOL_ERROR: 2, NO_MORE_AUTH_METHODS_AVAILABLE: 14 } as const;
 
+/** An SFTP server refused a request. */
+export class StatusError extends Error {
+  override readonly name = 'StatusError';
+  readonly code: number;
+
+  /** `text`: what the server said. */
+  constructor(code: number, text: string) {
+    super(text === '' ? `SFTP status ${code}` : text);
+    this.code = code;
+  }
+}
+
 /** The SFTP status that `error`, or the fault made of it, came from. */
 export function statusOf(error: unknown): number | undefined {
   const original = error instanceof Fault ? error.cause : error;
-  const code = propertyOf(original, 'code');
-  return typeof code === 'number' ? code : undefined;
+  return original instanceof StatusError ? original.code : undefined;
 }
 
-/** The fault for an error that ssh2 gave to the callback of an SFTP request; `doing` says which, for the person. */
-export function toFault(error: Error, doing: string): Fault {
-  const status = statusOf(error);
-  // ssh2 gives an error without a status when the channel went away under the request.
-  const code = status === undefined ? 'HOST_UNREACHABLE' : (FAULT_OF_STATUS.get(status) ?? 'FAILURE');
-  return new Fault(code, `${doing}: ${error.message}`, { cause: error });
+/** The fault for a refusal; `doing` says what was asked, for the person. */
+export function toFault(error: StatusError, doing: string): Fault {
+  return new Fault(FAULT_OF_STATUS.get(error.code) ?? 'FAILURE', `${doing}: ${error.message}`, { cause: error });
 }
 
 /** How far a connection had come when it failed. */
@@ -60,8 +69,7 @@ export function toConnectionFault(error: Error, phase: ConnectionPhase, host: st
 
 /**
  * The fault for a session that could not be opened. A server that opens no further channel tells a reason (RFC 4254 §5.1; sshd does
- * so beyond MaxSessions); one that refuses the subsystem or the command makes ssh2 say `Unable to …`; and an SFTP server that ends
- * before it answers leaves its exit code.
+ * so beyond MaxSessions); one that refuses the subsystem or the command makes ssh2 say `Unable to …`.
  */
 export function toSessionFault(error: Error, doing: string): Fault {
   return new Fault(codeOfSessionError(error), `${doing}: ${error.message}`, { cause: error });
@@ -69,8 +77,7 @@ export function toSessionFault(error: Error, doing: string): Fault {
 
 function codeOfSessionError(error: Error): FaultCode {
   if (propertyOf(error, 'reason') !== undefined) return 'HOST_BUSY';
-  if (error.message.startsWith('Unable to ') || typeof propertyOf(error, 'code') === 'number') return 'HOST_UNSUPPORTED';
-  return 'HOST_UNREACHABLE';
+  return error.message.startsWith('Unable to ') ? 'HOST_UNSUPPORTED' : 'HOST_UNREACHABLE';
 }
 
 function isAuthenticationError(error: Error, phase: ConnectionPhase): boolean {
