@@ -14,7 +14,15 @@ export interface Terminal {
   readonly ask: ((question: string, signal: AbortSignal) => Promise<string>) | undefined;
 }
 
+/** What shells report for a program that ended by SIGPIPE. */
+const READER_LEFT = 141;
+
 export function processTerminal(): Terminal {
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    // Whoever read the results has left (`| head`): nothing more can be told, and what is on the host stays for the next time.
+    if (error.code === 'EPIPE') process.exit(READER_LEFT);
+    throw error;
+  });
   const screen = process.stderr.isTTY ? process.stderr : undefined;
   return {
     print: (line) => void process.stdout.write(`${line}\n`),

@@ -58,6 +58,48 @@ describe('send window', () => {
     await expect(window.take(1, aborter.signal)).rejects.toBe(reason);
   });
 
+  it('has what was let in used at once, before the next is let in', async () => {
+    const window = new SendWindow(10);
+    const used: string[] = [];
+    const use = (name: string) => (): void => {
+      used.push(name);
+      if (name === 'second') window.hold();
+    };
+    await window.take(10, never, use('first'));
+    const waiting = ['second', 'third', 'fourth'].map((name) => window.take(1, never, use(name)));
+    window.give(10);
+    await waiting[0];
+    expect(used).toEqual(['first', 'second']);
+    window.release();
+    await Promise.all(waiting);
+    expect(used).toEqual(['first', 'second', 'third', 'fourth']);
+  });
+
+  it('lets nobody in while it is held', async () => {
+    const window = new SendWindow(10);
+    window.hold();
+    const waiting = window.take(1, never);
+    expect(await isSettled(waiting)).toBe(false);
+    window.release();
+    await waiting;
+  });
+
+  it('passes on what the use of it throws', async () => {
+    const window = new SendWindow(10);
+    const ended = new Error('the lease has ended');
+    const use = (): void => {
+      window.give(10);
+      throw ended;
+    };
+    await expect(window.take(10, never, use)).rejects.toBe(ended);
+    await window.take(10, never);
+    const waiting = window.take(10, never, use);
+    const next = window.take(10, never);
+    window.give(10);
+    await expect(waiting).rejects.toBe(ended);
+    await next;
+  });
+
   it('turns everybody away once closed', async () => {
     const window = new SendWindow(10);
     const reason = new Error('the session ended');
