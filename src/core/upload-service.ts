@@ -50,10 +50,8 @@ export class UploadService {
       const holder = await locks.holder(call.identity.targetKey);
       if (holder !== undefined && holder.person !== call.identity.person) return lockedProblem(call, holder);
       const staged = await assembly.find(call.host, call.identity, call.target);
-      if (staged !== undefined) {
-        const published = await this.#merges.finishCutOff(staged, call.target);
-        if (published !== undefined) return published;
-      }
+      const published = staged === undefined ? undefined : await this.#merges.finishCutOff(staged, call.target);
+      if (published !== undefined) return published;
       const objection = await this.#objection(call, input, staged);
       if (objection !== undefined) return objection;
 
@@ -65,31 +63,16 @@ export class UploadService {
         declared: { size: input.size, chunkSize },
       });
       if (outcome.kind === 'taken') return lockedProblem(call, outcome.claim);
-      let received: ReceivedMap | undefined;
-      try {
-        received = await staged?.refreshReceived();
-        if (outcome.created) await checkOthers(this.#services, call, input.takeOver ? 0 : ACTIVE_MS);
-        await this.#checkSpace(call, input.size - (received?.uploadedBytes ?? 0));
-      } catch (error) {
-        if (outcome.created) await locks.release(claimKey(call));
-        throw error;
-      }
-      if (staged !== undefined) await this.#merges.bringBack(staged);
+      const received = await this.#receivedUnderClaim(call, staged, { ...input, isNew: outcome.created });
       const claimedUntil = outcome.claim.until;
       if (staged === undefined || received === undefined) {
         await feed.forget(call.identity.id);
-        const plan = chunkPlan(input.size, chunkSize);
-        return { kind: 'UploadReady', claimedUntil, chunkSize, chunkCount: plan.chunkCount };
+        return { kind: 'UploadReady', claimedUntil, chunkSize, chunkCount: chunkPlan(input.size, chunkSize).chunkCount };
       }
+      await this.#merges.bringBack(staged);
       const { plan, uploadedBytes, count: uploadedCount } = received;
-      return {
-        kind: 'UploadResumable',
-        claimedUntil,
-        chunkSize: plan.chunkSize,
-        chunkCount: plan.chunkCount,
-        uploadedBytes,
-        uploadedCount,
-      };
+      const cut = { chunkSize: plan.chunkSize, chunkCount: plan.chunkCount };
+      return { kind: 'UploadResumable', claimedUntil, ...cut, uploadedBytes, uploadedCount };
     });
   }
 
@@ -174,6 +157,23 @@ export class UploadService {
     return undefined;
   }
 
+  /** What is there already; undefined for nothing. A claim that is new, and of no use after all, is given back. */
+  async #receivedUnderClaim(
+    call: UploadCall,
+    staged: StagedUpload | undefined,
+    input: UploadStatusInput & { readonly isNew: boolean },
+  ): Promise<ReceivedMap | undefined> {
+    try {
+      const received = staged === undefined ? undefined : await receivedIfAny(staged);
+      if (input.isNew) await checkOthers(this.#services, call, input.takeOver ? 0 : ACTIVE_MS);
+      await this.#checkSpace(call, input.size - (received?.uploadedBytes ?? 0));
+      return received;
+    } catch (error) {
+      if (input.isNew) await this.#services.locks.release(claimKey(call));
+      throw error;
+    }
+  }
+
   async #checkSpace(call: UploadCall, neededBytes: number): Promise<void> {
     const free = await this.#services.assembly.freeBytes(call.host, call.target);
     if (free === undefined || free >= neededBytes) return;
@@ -228,6 +228,16 @@ export class UploadService {
     if ((await feed.last(call.identity.id))?.phase === 'ABORTED') return;
     const state = { doneBytes: received.uploadedBytes, totalBytes: received.plan.size, updatedAt: clock.now() };
     await feed.publish(call.identity.id, unproved({ phase: 'RECEIVING', ...state }));
+  }
+}
+
+/** Undefined when somebody on the host has removed what was staged: then the upload begins afresh. */
+async function receivedIfAny(staged: StagedUpload): Promise<ReceivedMap | undefined> {
+  try {
+    return await staged.refreshReceived();
+  } catch (error) {
+    if (error instanceof ProblemError && error.problem.code === 'UPLOAD_UNKNOWN') return undefined;
+    throw error;
   }
 }
 

@@ -8,6 +8,7 @@ import {
   mkdirSync,
   readFileSync,
   readdirSync,
+  rmSync,
   statSync,
   symlinkSync,
   truncateSync,
@@ -398,6 +399,14 @@ describe('publication', () => {
     expect(failed).toMatchObject({ phase: 'FAILED', problem: { code: 'UPLOAD_UNKNOWN' } });
     expect(existsSync(local('removed'))).toBe(false);
     expect(await ann.put(ref('removed'), bytes)).toMatchObject({ phase: 'DONE', proved: true });
+  });
+
+  it('a staging directory that somebody removed on the host is noticed by uploadStatus, and the upload starts afresh', async () => {
+    const bytes = randomBytes(CHUNK + 1);
+    await fresh('wiped', bytes);
+    rmSync(local('.longshore'), { recursive: true });
+    expect(await ann.status(ref('wiped'), bytes.length, { chunkSize: CHUNK })).toMatchObject({ __typename: 'UploadReady' });
+    expect(await ann.put(ref('wiped'), bytes)).toMatchObject({ phase: 'DONE', proved: true });
   });
 
   it.each([
