@@ -17,7 +17,7 @@ export const systemClock: Clock = {
  * doesn't count as its own: left alone it lets 32 MiB pile up. No less than what is under way at once (a channel's write window),
  * or buffers in use would survive two collections, be taken for long-lived, and pile up all the same. Costs about 1 ms each.
  */
-const COLLECT_EVERY_BYTES = 2 * 1024 * 1024;
+const COLLECT_EVERY_BYTES = 4 * 1024 * 1024;
 
 /**
  * Hashing by OpenSSL. Every content byte that comes in or is read back is hashed, so this is also where they are counted for the
