@@ -88,7 +88,7 @@ async function startEmbedded(host: EmbeddedHostConfig, log: Log): Promise<Embedd
   }
 }
 
-/** To the gateway the embedded host is an SSH host as any other. It runs no commands, so its bytes are proved by reading them back. */
+/** To the gateway the embedded host is an SSH host as any other. It runs no commands; what its own hashing is too small for is read back. */
 function asSshHost(host: EmbeddedHostConfig, embedded: EmbeddedHost): SshHostOptions {
   const { port, username, privateKey, hostKeyFingerprint } = embedded;
   const authentication = { kind: 'key', privateKey } as const;

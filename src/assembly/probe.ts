@@ -13,11 +13,14 @@ import { readAll } from './received.js';
 const HASH_TOOLS = ['openssl', 'sha256sum'] as const;
 export type HashTool = (typeof HASH_TOOLS)[number];
 
+/** A program by its name, or the SFTP server itself. */
+export type Hasher = HashTool | 'server';
+
 export interface ProbedPowers extends HostPowers {
   /** SSH_FXP_RENAME doesn't replace a file that is there. */
   readonly renameRefuses: boolean;
-  /** Undefined where no command may be run, where commands see other files than SFTP does, or without a tool. */
-  readonly hashTool?: HashTool;
+  /** What hashes files on the host; undefined where nothing does, or where commands see other files than SFTP does. */
+  readonly hasher?: Hasher;
   /** The host's clock less ours, ms; SFTP tells whole seconds. */
   readonly clockOffsetMs: number;
 }
@@ -39,6 +42,7 @@ export async function probePowers(probing: Probing): Promise<ProbedPowers> {
     await Promise.all([first, second].map((path) => withFile(host.open(path, 'create-private'), () => Promise.resolve())));
     const clockOffsetMs = ((await host.lstat(first))?.modifiedAt ?? clock.now()) + HALF_SECOND_MS - clock.now();
     const [tools, randomWrite] = await Promise.all([findHashTools(host, first), tryRandomWrites(host, first)]);
+    const hasher = tools?.[0] ?? ((await tryServerHash(probing, first)) ? 'server' : undefined);
     const hardLink = host.offers.hardLink && (await tryLink(host, first, third));
     const posixRename = host.offers.posixRename && (await succeeds(host.replace(hardLink ? third : first, second)));
     const renameRefuses = await tryRename(host, first, second);
@@ -50,11 +54,10 @@ export async function probePowers(probing: Probing): Promise<ProbedPowers> {
       POSIX_RENAME: posixRename,
       FSYNC: host.offers.fsync,
       SPACE: host.offers.space,
-      HASH_COMMAND: tools?.[0] !== undefined,
+      HASH_COMMAND: hasher !== undefined,
     });
     const strategy = chooseStrategy(host.profile.strategy, { capabilities, renameRefuses });
-    const hashTool = tools?.[0];
-    return { capabilities, renameRefuses, clockOffsetMs, ...(strategy && { strategy }), ...(hashTool && { hashTool }) };
+    return { capabilities, renameRefuses, clockOffsetMs, ...(strategy && { strategy }), ...(hasher && { hasher }) };
   } finally {
     await Promise.all([first, second, third].map((path) => removeFile(host, path)));
   }
@@ -89,6 +92,19 @@ async function tryRandomWrites(host: Host, path: RemotePath): Promise<boolean> {
       Promise.all(ranges.map((range) => readAll(file, range.offset, RANGE_BYTES))),
     );
     return found.every((bytes, at) => bytes.length === RANGE_BYTES && bytes.every((byte) => byte === at + 1));
+  } catch (error) {
+    return refuses(error);
+  }
+}
+
+/** Right for a range that is no whole block of anything: some servers hash beyond its end. The file is as `tryRandomWrites` left it. */
+async function tryServerHash({ host, hashing }: Probing, path: RemotePath): Promise<boolean> {
+  if (!host.offers.checkFile) return false;
+  try {
+    return await withFile(host.open(path, 'read'), async (file) => {
+      const range = await readAll(file, RANGE_BYTES / 2, RANGE_BYTES);
+      return (await file.hash('sha256', RANGE_BYTES / 2, RANGE_BYTES)) === hashing.sha256(range);
+    });
   } catch (error) {
     return refuses(error);
   }

@@ -104,10 +104,10 @@ export class HostStagedUpload implements StagedUpload {
   }
 
   async verify(digests: readonly ContentDigest[], options: AssembleOptions): Promise<VerifyOutcome> {
-    const { hashTool } = await this.#options.powers();
+    const { hasher } = await this.#options.powers();
     return this.#guarded(async () => {
       const received = await this.refreshReceived();
-      return verify({ ...options, upload: this.#upload, received, digests, ...(hashTool && { tool: hashTool }) });
+      return verify({ ...options, upload: this.#upload, received, digests, ...(hasher && { hasher }) });
     });
   }
 

@@ -13,26 +13,27 @@ import { hashChunks, hashWhole } from './host-hash.js';
 import type { InPlaceUpload } from './in-place.js';
 import { eraseRecords } from './in-place.js';
 import { DATA } from './manifest.js';
-import type { HashTool } from './probe.js';
+import type { Hasher } from './probe.js';
 
 export interface Verification extends AssembleOptions {
   readonly upload: InPlaceUpload;
   readonly received: ReceivedMap;
   /** Hashes of the whole content that are to be proved. */
   readonly digests: readonly ContentDigest[];
-  readonly tool?: HashTool;
+  readonly hasher?: Hasher;
 }
 
 /** Complete uploads only. Chunks that turn out wrong lose their place in the received map. */
 export async function verify(verification: Verification): Promise<VerifyOutcome> {
-  const { upload, tool } = verification;
+  const { upload, hasher } = verification;
   const cut = await findCutChunks(verification);
   if (cut.length > 0) return loseChunks(verification, cut);
-  if (tool !== undefined) {
+  if (upload.plan.size === 0) return verifyNothing(verification);
+  if (hasher !== undefined) {
     try {
-      return await verifyByTool(verification, tool);
+      return await verifyOnHost(verification, hasher);
     } catch (error) {
-      // A tool that is there and fails (no memory, a policy against MD5): the bytes are still to be proved.
+      // A tool that is there and fails (no memory, a policy against MD5), or a file too large for it: the bytes are still to be proved.
       if (!isFault(error, 'FAILURE', 'HOST_UNSUPPORTED')) throw error;
       return verifyByReadingBack(verification);
     }
@@ -51,31 +52,44 @@ async function findCutChunks({ upload, received }: Verification): Promise<readon
   });
 }
 
-async function verifyByTool(verification: Verification, tool: HashTool): Promise<VerifyOutcome> {
+/** No byte needs to be looked at to know the hash of none. */
+function verifyNothing(verification: Verification): VerifyOutcome {
+  for (const digest of verification.digests) {
+    const actual = verification.upload.hashing.start(digest.algorithm).digest();
+    if (actual !== digest.hex) return contentDiffers(digest, actual);
+  }
+  return holds(verification, true);
+}
+
+async function verifyOnHost(verification: Verification, hasher: Hasher): Promise<VerifyOutcome> {
   const { upload, digests, onProgress, signal } = verification;
   const path = joinPath(upload.directory, DATA);
   const { size } = upload.plan;
   if (digests.length === 0) {
-    const bad = await findBadChunks(verification, tool);
+    const bad = await findBadChunks(verification, hasher);
     return bad.length === 0 ? holds(verification, true) : loseChunks(verification, bad);
   }
   for (const [at, digest] of digests.entries()) {
-    const actual = await hashWhole(upload.host, { tool, algorithm: digest.algorithm, path, signal }, (doneBytes) => {
-      onProgress('VERIFYING', at * size + Math.min(doneBytes, size), digests.length * size);
-    });
+    const actual = await hashWhole(
+      upload.host,
+      { hasher, algorithm: digest.algorithm, path, plan: upload.plan, signal },
+      (doneBytes) => {
+        onProgress('VERIFYING', at * size + Math.min(doneBytes, size), digests.length * size);
+      },
+    );
     if (actual === digest.hex) continue;
-    const bad = await findBadChunks(verification, tool);
+    const bad = await findBadChunks(verification, hasher);
     return bad.length > 0 ? loseChunks(verification, bad) : contentDiffers(digest, actual);
   }
   return holds(verification, true);
 }
 
-async function findBadChunks(verification: Verification, tool: HashTool): Promise<readonly number[]> {
+async function findBadChunks(verification: Verification, hasher: Hasher): Promise<readonly number[]> {
   const { upload, received, onProgress, signal } = verification;
   const { plan } = upload;
   const bad: number[] = [];
   let doneBytes = 0;
-  for await (const chunk of hashChunks(upload.host, { tool, path: joinPath(upload.directory, DATA), plan, signal })) {
+  for await (const chunk of hashChunks(upload.host, { hasher, path: joinPath(upload.directory, DATA), plan, signal })) {
     if (received.digest(chunk.index) !== chunk.digest) bad.push(chunk.index);
     doneBytes += chunkLength(plan, chunk.index);
     onProgress('VERIFYING', doneBytes, plan.size);

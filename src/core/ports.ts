@@ -74,6 +74,8 @@ export interface HostOffers {
   readonly fsync: boolean;
   readonly space: boolean;
   readonly copyData: boolean;
+  /** Hashing of ranges of a file by the server (`OpenFile.hash`). */
+  readonly checkFile: boolean;
 }
 
 export interface Space {
@@ -98,6 +100,11 @@ export interface OpenFile {
   write(offset: number, pieces: AsyncIterable<Uint8Array>, options: WriteOptions): Promise<void>;
   /** Yields the bytes from `offset` in order, at most `lengthBytes`, fewer when the file ends; reads ahead within a bound. */
   read(offset: number, lengthBytes: number, signal?: AbortSignal): AsyncIterable<Uint8Array>;
+  /**
+   * Hash of a range, made by the server, lower-case hex. The range must lie in the file. Holds up whatever else goes through the same
+   * session, so: bounded ranges. Needs `offers.checkFile`.
+   */
+  hash(algorithm: HashAlgorithm, offset: number, lengthBytes: number): Promise<string>;
   facts(): Promise<FileFacts>;
   truncate(size: number): Promise<void>;
   /** Durable on the host's disk; does nothing where the host can't. */

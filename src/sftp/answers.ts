@@ -1,6 +1,6 @@
 // How the replies of SFTP version 3 (draft-ietf-secsh-filexfer-02 §7) are read as answers. All of these throw `StatusError` when the
 // server refused, and `MalformedPacket` when the reply is none to the request.
-import type { FileFacts, Space } from '../core/ports.js';
+import type { FileFacts, HashAlgorithm, Space } from '../core/ports.js';
 import { readFacts } from './attributes.js';
 import { readSpace } from './space.js';
 import { SftpStatus, StatusError } from './status-codes.js';
@@ -106,6 +106,16 @@ export function limits(reply: Reply): Limits {
   const fields = expect(reply, PacketType.extendedReply);
   fields.uint64();
   return { readBytes: fields.uint64(), writeBytes: fields.uint64() };
+}
+
+const HASH_BYTES: Readonly<Record<HashAlgorithm, number>> = { sha256: 32, md5: 16 };
+
+/** draft-ietf-secsh-filexfer-extensions-00 §3: the algorithm that was used, then the hash. Lower-case hex. */
+export function hash(reply: Reply, algorithm: HashAlgorithm): string {
+  const fields = expect(reply, PacketType.extendedReply);
+  const used = fields.text();
+  if (used !== algorithm) throw new MalformedPacket(`a hash by ${used} for one by ${algorithm}`);
+  return fields.fixed(HASH_BYTES[algorithm]).toString('hex');
 }
 
 export function space(reply: Reply): Space {

@@ -32,6 +32,7 @@ export function toCapabilities(extensions: Extensions, limits?: Limits): ServerC
       fsync: has('fsync@openssh.com', '1'),
       space: has('statvfs@openssh.com', '2'),
       copyData: has('copy-data', '1'),
+      checkFile: has('check-file', '1'),
     },
     spaceOfHandle: has('fstatvfs@openssh.com', '2'),
     maxReadBytes: transferBytes(limits?.readBytes),

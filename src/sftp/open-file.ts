@@ -1,5 +1,5 @@
 // One open file: bound to the channel that opened it, since a handle means nothing on another.
-import type { FileFacts, OpenFile, WriteOptions } from '../core/ports.js';
+import type { FileFacts, HashAlgorithm, OpenFile, WriteOptions } from '../core/ports.js';
 import { Fault, isFault } from '../core/problems.js';
 import type { RemotePath } from '../core/remote-path.js';
 import type { Channel } from './channel.js';
@@ -42,6 +42,13 @@ export class SshFile implements OpenFile {
     const { channel, handle, limits } = this.#options;
     const windowBytes = limits.readWindowBytes;
     return readAhead({ channel, handle, offset, lengthBytes, windowBytes, ...(signal === undefined ? {} : { signal }) });
+  }
+
+  async hash(algorithm: HashAlgorithm, offset: number, lengthBytes: number): Promise<string> {
+    const { channel, handle, path, limits } = this.#options;
+    if (!channel.capabilities.offers.checkFile) throw new Fault('HOST_UNSUPPORTED', 'the SFTP server hashes no files');
+    const request = requests.checkFile(handle, algorithm, { offset, lengthBytes });
+    return channel.call(`hash ${path}`, request, limits.slowCallTimeoutMs);
   }
 
   facts(): Promise<FileFacts> {

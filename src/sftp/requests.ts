@@ -1,6 +1,6 @@
 // The requests of SFTP version 3 (draft-ietf-secsh-filexfer-02 §6) and of OpenSSH's extensions (its PROTOCOL §4) that we use: each
 // with its bytes and the way to read its answer.
-import type { FileFacts, Space } from '../core/ports.js';
+import type { FileFacts, HashAlgorithm, Space } from '../core/ports.js';
 import { type Attributes, attributeFields } from './attributes.js';
 import * as answer from './answers.js';
 import type { Entry, Limits, Reply } from './answers.js';
@@ -108,6 +108,17 @@ export function hardlink(existing: string, to: string): Request<void> {
 
 export function fsync(handle: Buffer): Request<void> {
   return { head: extended('fsync@openssh.com', string(handle)), read: answer.ok };
+}
+
+/** draft-ietf-secsh-filexfer-extensions-00 §3. No block size: one hash over the whole range. */
+export function checkFile(handle: Buffer, algorithm: HashAlgorithm, range: Range): Request<string> {
+  const fields = [string(handle), string(algorithm), uint64(range.offset), uint64(range.lengthBytes), uint32(0)];
+  return { head: extended('check-file-handle', ...fields), read: (reply) => answer.hash(reply, algorithm) };
+}
+
+interface Range {
+  readonly offset: number;
+  readonly lengthBytes: number;
 }
 
 export function statvfs(path: string): Request<Space> {

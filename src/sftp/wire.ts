@@ -119,6 +119,11 @@ export class FieldReader {
     return this.#take(8).readBigUInt64BE();
   }
 
+  /** Bytes that come without their length; a part of the packet, not a copy. */
+  fixed(lengthBytes: number): Buffer {
+    return this.#take(lengthBytes);
+  }
+
   /** A part of the packet, not a copy. */
   bytes(): Buffer {
     return this.#take(this.uint32());

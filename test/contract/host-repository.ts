@@ -1,5 +1,6 @@
 // What every adapter of the host role promises, checked over a real connection. `startHost` gives a fresh host with an empty root.
 import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import {
   chmodSync,
   existsSync,
@@ -199,6 +200,16 @@ export function hostRepositoryContract(name: string, startHost: () => Promise<Ho
         writeFileSync(local(directory, 'line\nbreak'), '');
         const entries = await use((host) => host.list(remote(directory)));
         expect(entries.map((entry) => entry.name)).toEqual(['good']);
+      });
+
+      it('hashes a range of a file where the server offers that, and says so where it does not', async () => {
+        const content = Array.from({ length: 5_000 }, (_, at) => `${at}`).join(' ');
+        await withFile(remote(await makeFile(content)), 'read', async (file, host) => {
+          const hash = file.hash('sha256', 777, 10_000);
+          if (!host.offers.checkFile) return expect(hash).rejects.toMatchObject({ code: 'HOST_UNSUPPORTED' });
+          expect(await hash).toBe(createHash('sha256').update(content.slice(777, 10_777)).digest('hex'));
+          expect(await file.hash('md5', 0, content.length)).toBe(createHash('md5').update(content).digest('hex'));
+        });
       });
 
       it('rejects a listing of what is missing or no directory with NOT_FOUND', async () => {

@@ -93,7 +93,7 @@ describe('a plain SFTP server', () => {
 
   it('offers nothing, and is asked for nothing it doesn’t offer', async () => {
     await repository.use('plain', async (host) => {
-      expect(Object.values(host.offers)).toEqual([false, false, false, false, false]);
+      expect(Object.values(host.offers).filter((offered) => offered)).toEqual([]);
       await expect(host.replace(FILE, FILE)).rejects.toMatchObject({ code: 'HOST_UNSUPPORTED' });
       await expect(host.link(FILE, FILE)).rejects.toMatchObject({ code: 'HOST_UNSUPPORTED' });
       expect(await host.space(FILE)).toBeUndefined();
