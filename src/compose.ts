@@ -47,7 +47,8 @@ export async function startGateway(config: Config, log: Log): Promise<Gateway> {
     }
     const hosts = createHostRepository({ hosts: sshHosts, clock: systemClock, log });
     closers.push(() => hosts.close());
-    const hashing = createHashing();
+    // A byte on its way to an embedded host comes by here twice.
+    const hashing = createHashing({ collectEveryBytes: (embeddedHosts.length > 0 ? 2 : 4) * MIB });
     const queue = new MemoryMergeQueue({ log, concurrency: MERGES_AT_ONCE, concurrencyPerHost: MERGES_AT_ONCE_PER_HOST });
     closers.push(() => queue.close());
     const longshore = createLongshore({
@@ -73,6 +74,9 @@ export async function startGateway(config: Config, log: Log): Promise<Gateway> {
 }
 
 const LOOPBACK = '127.0.0.1';
+const MIB = 1024 * 1024;
+/** There is no way between us that it would have to fill; what is under way lies in this process's memory several times. */
+const EMBEDDED_WINDOW_BYTES = MIB / 2;
 
 /** On its port, or on any when another program has that. */
 async function startEmbedded(host: EmbeddedHostConfig, log: Log): Promise<EmbeddedHost> {
@@ -93,5 +97,6 @@ function asSshHost(host: EmbeddedHostConfig, embedded: EmbeddedHost): SshHostOpt
   const { port, username, privateKey, hostKeyFingerprint } = embedded;
   const authentication = { kind: 'key', privateKey } as const;
   const profile: HostProfile = { ...host.profile, verify: 'read-back' };
-  return { profile, address: LOOPBACK, port, username, authentication, hostKeys: [hostKeyFingerprint] };
+  const login = { address: LOOPBACK, port, username, authentication, hostKeys: [hostKeyFingerprint] };
+  return { profile, ...login, writeWindowBytes: EMBEDDED_WINDOW_BYTES };
 }

@@ -13,22 +13,17 @@ export const systemClock: Clock = {
 };
 
 /**
- * Bytes that pass between two collections of short-lived garbage. Each byte leaves about three behind, in buffers whose memory V8
- * doesn't count as its own: left alone it lets 32 MiB pile up. No less than what is under way at once (a channel's write window),
- * or buffers in use would survive two collections, be taken for long-lived, and pile up all the same. Costs about 1 ms each.
- */
-const COLLECT_EVERY_BYTES = 4 * 1024 * 1024;
-
-/**
  * Hashing by OpenSSL. Every content byte that comes in or is read back is hashed, so this is also where they are counted for the
- * collection of the garbage that they leave.
+ * collection of the garbage that they leave: each leaves about three behind, in buffers whose memory V8 doesn't count as its own, so
+ * that it would let 32 MiB pile up. `collectEveryBytes` is no less than what is under way at once (the write windows of some channels),
+ * or buffers in use would survive two collections, be taken for long-lived, and pile up all the same. A collection takes about 1 ms.
  */
-export function createHashing(): Hashing {
+export function createHashing({ collectEveryBytes }: { readonly collectEveryBytes: number }): Hashing {
   const collect = youngCollector();
   let passedBytes = 0;
   const count = (bytes: number) => {
     passedBytes += bytes;
-    if (passedBytes < COLLECT_EVERY_BYTES) return;
+    if (passedBytes < collectEveryBytes) return;
     passedBytes = 0;
     collect();
   };

@@ -20,6 +20,8 @@ export interface SshHostOptions {
   readonly hostKeys?: readonly string[];
   /** Content of a known_hosts file. */
   readonly knownHosts?: string;
+  /** Bytes of writes under way per channel, where this host needs other than the repository's `writeWindowBytes`. */
+  readonly writeWindowBytes?: number;
 }
 
 /**

@@ -9,7 +9,7 @@ import { Fault } from '../core/problems.js';
 import type { SshHostOptions } from './client-config.js';
 import { ConnectionPool } from './connection-pool.js';
 import { expectHostKeys } from './host-keys.js';
-import { DEFAULT_LIMITS, type SftpLimits } from './limits.js';
+import { DEFAULT_LIMITS, type Context, type SftpLimits } from './limits.js';
 import { SshHost } from './ssh-host.js';
 
 export type { Authentication, SshHostOptions } from './client-config.js';
@@ -33,19 +33,22 @@ export function createHostRepository(options: HostRepositoryOptions): HostReposi
 
 class SshHostRepository implements HostRepository {
   readonly profiles: readonly HostProfile[];
-  readonly #hosts = new Map<string, { readonly profile: HostProfile; readonly pool: ConnectionPool }>();
-  readonly #context;
+  readonly #hosts = new Map<
+    string,
+    { readonly profile: HostProfile; readonly pool: ConnectionPool; readonly context: Context }
+  >();
 
   constructor(options: HostRepositoryOptions) {
     const { hosts, clock, log, limits, random = Math.random } = options;
-    this.#context = { clock, log, random, limits: { ...DEFAULT_LIMITS, ...limits } };
     this.profiles = hosts.map((host) => host.profile);
     for (const host of hosts) {
-      const { profile } = host;
+      const { profile, writeWindowBytes } = host;
       if (this.#hosts.has(profile.id)) throw new Error(`two hosts have the id ${profile.id}`);
       // The connection asks for them again; here it is about a mistake in the configuration, which shows at the start.
       expectHostKeys(host);
-      this.#hosts.set(profile.id, { profile, pool: new ConnectionPool(host, this.#context) });
+      const own = writeWindowBytes === undefined ? {} : { writeWindowBytes };
+      const context = { clock, log, random, limits: { ...DEFAULT_LIMITS, ...limits, ...own } };
+      this.#hosts.set(profile.id, { profile, context, pool: new ConnectionPool(host, context) });
     }
   }
 
@@ -54,7 +57,7 @@ class SshHostRepository implements HostRepository {
     if (host === undefined) throw new Fault('HOST_UNKNOWN', `no host has the id ${JSON.stringify(hostId)}`);
     return host.pool.use(async (connection) => {
       const { offers } = (await connection.control()).capabilities;
-      return work(new SshHost(host.profile, offers, connection, this.#context));
+      return work(new SshHost(host.profile, offers, connection, host.context));
     });
   }
 
