@@ -189,7 +189,7 @@ const host = section({
   ),
   verify: choice(
     ['host', 'read-back'],
-    'How content is proved: host uses tools on the host where it has any; read-back reads all back where it has none.',
+    'How content is proved: host asks the host to hash where it can; read-back reads all back where it can not.',
   ),
 });
 
