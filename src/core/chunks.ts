@@ -7,7 +7,7 @@ import type { StoredChunk } from './answers.js';
 export const MIN_CHUNK_BYTES = 64 * 1024;
 /** Bounds the received map (64 bytes a chunk) and every list of chunks. */
 export const MAX_CHUNK_COUNT = 100_000;
-/** Of `ChunksMissing.ranges` and `DirInfo.missing`, so that an answer stays small. */
+/** Of `ChunksMissing.ranges`, so that a problem stays small; `dirInfo` has all. */
 export const MAX_RANGES = 1_000;
 
 export interface ChunkPlan {
@@ -105,8 +105,8 @@ export class ReceivedMap {
     return chunks;
   }
 
-  /** Runs of chunks that aren't there, ascending, at most `MAX_RANGES`. */
-  missing(): readonly ChunkRange[] {
+  /** Runs of chunks that aren't there, ascending. */
+  missing(atMost = Number.POSITIVE_INFINITY): readonly ChunkRange[] {
     const ranges: ChunkRange[] = [];
     let first: number | undefined;
     for (let index = 1; index <= this.plan.chunkCount + 1; index++) {
@@ -115,7 +115,7 @@ export class ReceivedMap {
       if (isHole || first === undefined) continue;
       ranges.push({ first, last: index - 1 });
       first = undefined;
-      if (ranges.length === MAX_RANGES) break;
+      if (ranges.length === atMost) break;
     }
     return ranges;
   }
@@ -126,7 +126,7 @@ const SHOWN_RANGES = 3;
 
 export function chunksMissing(received: ReceivedMap): ChunksMissing {
   const { missingCount, plan } = received;
-  const ranges = received.missing();
+  const ranges = received.missing(MAX_RANGES);
   const names = ranges.slice(0, SHOWN_RANGES).map(({ first, last }) => (first === last ? `${first}` : `${first}–${last}`));
   if (ranges.length > SHOWN_RANGES) names.push('…');
   const message = `${missingCount} of ${plan.chunkCount} chunks are missing: ${names.join(', ')}`;

@@ -3,11 +3,13 @@ import type { Caller, HostAnswer, UploadPage, UploadSummary, UploadsInput } from
 import { findProfile, mayUse } from './file-ref.js';
 import type { HostProfile } from './ports.js';
 import { InputError } from './problems.js';
+import type { ProblemCode } from './problems.js';
 import type { Services } from './services.js';
 import { answering, problemOf } from './services.js';
 import type { StagedSummary } from './staging.js';
 
 const MAX_PAGE = 1_000;
+const AWAY: readonly ProblemCode[] = ['HOST_UNREACHABLE', 'HOST_BUSY', 'HOST_KEY_MISMATCH', 'HOST_AUTH_FAILED'];
 
 export class DirectoryService {
   readonly #services: Services;
@@ -27,7 +29,9 @@ export class DirectoryService {
     const { first, after, hostId } = input;
     if (!Number.isInteger(first) || first < 1 || first > MAX_PAGE)
       throw new InputError('first', `first must be 1 … ${MAX_PAGE}`);
-    const found = await Promise.all(this.#chosen(caller, hostId).map((profile) => this.#listOn(profile, caller)));
+    const chosen = await answering(async () => ({ profiles: this.#chosen(caller, hostId) }));
+    if ('code' in chosen) return { items: [], problems: [chosen] };
+    const found = await Promise.all(chosen.profiles.map((profile) => this.#listOn(profile, caller)));
     const problems = found.filter((entry) => 'code' in entry);
     const summaries = found.flatMap((entry) => ('code' in entry ? [] : entry.summaries)).sort(byKey);
     const rest = summaries.filter((summary) => after === undefined || summary.key > after);
@@ -59,8 +63,8 @@ export class DirectoryService {
       const problem = problemOf(error);
       if (problem === undefined) throw error;
       this.#services.log.warn({ host: id, code: problem.code }, 'host not usable');
-      // Where our account may not write there is nothing to find out, but the host is there.
-      return problem.code === 'PERMISSION_DENIED' ? { ...away, reachable: true } : away;
+      // Where our account may not write, or the root is missing, there is nothing to find out, but the host is there.
+      return { ...away, reachable: !AWAY.includes(problem.code) };
     }
   }
 

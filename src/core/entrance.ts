@@ -8,6 +8,9 @@ import type { Services, UploadCall } from './services.js';
 import type { OtherUpload, StagedUpload } from './staging.js';
 import { etagOf } from './target.js';
 
+/** A lease may last longer, but mostly its holder is done, or gone and found out, sooner. */
+const BUSY_RETRY_MS = 1_000;
+
 /** Own other content that had no call for this long gives way without `takeOver`. */
 export const ACTIVE_MS = 60_000;
 
@@ -39,8 +42,9 @@ export async function entering<T>(
 async function enter(services: Services, call: UploadCall, take: Take): Promise<StagedUpload> {
   const outcome = await take();
   if (outcome.kind === 'busy') {
+    const retryAfterMs = Math.min(outcome.retryAfterMs, BUSY_RETRY_MS);
     throw new ProblemError(
-      tryAgainLater('CHUNK_BUSY', 'this chunk is on its way already, or the upload is being merged', outcome.retryAfterMs),
+      tryAgainLater('CHUNK_BUSY', 'this chunk is on its way already, or the upload is being merged', retryAfterMs),
     );
   }
   if (outcome.kind === 'taken') throw new ProblemError(takenProblem(call, outcome.claim));

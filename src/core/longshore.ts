@@ -1,6 +1,7 @@
 // The rules of Longshore, free of IO. Secret: what an upload goes through from the first question to the published file.
 // Built by compose, called by the edges through `Longshore`; imports nothing but itself. Parts of the world are ports (ports.ts).
 import type { Longshore } from './answers.js';
+import { ChunkService } from './chunk-service.js';
 import { DirectoryService } from './directory-service.js';
 import { MergeService } from './merge-service.js';
 import type { Services } from './services.js';
@@ -9,7 +10,8 @@ import { UploadService } from './upload-service.js';
 /** Joins the services and sets the merge queue to work. */
 export function createLongshore(services: Services): Longshore {
   const merges = new MergeService(services);
-  const uploads = new UploadService(services, merges);
+  const chunks = new ChunkService(services);
+  const uploads = new UploadService(services, { merges, chunks });
   const directory = new DirectoryService(services);
   services.queue.process((job, signal) => merges.run(job, signal));
   return {
@@ -17,7 +19,7 @@ export function createLongshore(services: Services): Longshore {
     uploads: (caller, input) => directory.uploads(caller, input),
     uploadStatus: (caller, input) => uploads.status(caller, input),
     dirInfo: (caller, file) => uploads.dirInfo(caller, file),
-    uploadChunk: (caller, input) => uploads.putChunk(caller, input),
+    uploadChunk: (caller, input) => chunks.put(caller, input),
     abortUpload: (caller, file) => uploads.abort(caller, file),
     mergeFile: (caller, input) => merges.request(caller, input),
     mergeProgress: (caller, file) => merges.watch(caller, file),

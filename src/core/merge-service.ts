@@ -59,8 +59,9 @@ export class MergeService {
     if ((await staged.mergeRequest()) !== undefined) await this.#enqueue(staged);
   }
 
-  /** Ends a running merge of this process without a word to its viewers, and waits until it has ended. */
+  /** Ends a merge that waits, or runs in this process, without a word to its viewers, and waits until it has ended. */
   async cancel(id: string): Promise<void> {
+    await this.#services.queue.remove(id);
     const run = this.#runs.get(id);
     run?.stop.abort(new Error('the upload was aborted'));
     await run?.done;

@@ -285,6 +285,8 @@ export interface MergeJob {
 export interface MergeQueue {
   /** Does nothing when a job with this id waits; while one runs, it runs once more afterwards, so that no request is lost. */
   add(job: MergeJob): Promise<void>;
+  /** Forgets a job that waits; one that runs goes on. */
+  remove(id: string): Promise<void>;
   /** Whether a job with this id waits or runs. */
   has(id: string): Promise<boolean>;
   /** Runs jobs with bounded concurrency; `work` handles its own failures. */

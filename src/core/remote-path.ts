@@ -19,8 +19,8 @@ export const STAGING_NAME = '.longshore';
 const encoder = new TextEncoder();
 
 export type PathFlaw =
-  | 'not absolute'
-  | 'too long'
+  | 'is not absolute'
+  | 'is too long'
   | 'has an empty segment'
   | 'has a . or .. segment'
   | 'has a control character or malformed Unicode'
@@ -29,9 +29,9 @@ export type PathFlaw =
 
 /** Why `text` is no path a client may name, or undefined when it is one. */
 export function pathFlaw(text: string): PathFlaw | undefined {
-  if (!text.startsWith('/')) return 'not absolute';
+  if (!text.startsWith('/')) return 'is not absolute';
   if (FORBIDDEN.test(text)) return 'has a control character or malformed Unicode';
-  if (encoder.encode(text).length > MAX_PATH_BYTES) return 'too long';
+  if (encoder.encode(text).length > MAX_PATH_BYTES) return 'is too long';
   if (text === '/') return undefined;
   for (const segment of text.slice(1).split('/')) {
     if (segment === '') return 'has an empty segment';

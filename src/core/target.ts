@@ -26,6 +26,9 @@ export async function resolveTarget(host: Host, path: RemotePath): Promise<Targe
   let named = parentOf(path);
   let base = await host.realPath(named);
   while (base === undefined) {
+    if ((await lookAt(host, named)) !== undefined) {
+      throw new ProblemError(refused('INVALID_PATH', 'a parent of the path is a link that leads nowhere'));
+    }
     if (named === '/') throw new ProblemError(refused('INVALID_PATH', 'the path leads nowhere on this host'));
     missing.unshift(nameOf(named));
     named = parentOf(named);

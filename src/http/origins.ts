@@ -31,7 +31,8 @@ export function setCorsHeaders(req: IncomingMessage, res: ServerResponse, origin
  * same origin as far as the browser knows; its own name in `Host` gives it away.
  */
 export function isLoopbackHost(host: string | undefined): boolean {
-  if (host === undefined || !URL.canParse(`http://${host}`)) return false;
+  // Nothing but a host and a port: `name@127.0.0.1` would parse, too.
+  if (host === undefined || !/^[\w.:[\]-]+$/.test(host) || !URL.canParse(`http://${host}`)) return false;
   const { hostname } = new URL(`http://${host}`);
   return (
     hostname === 'localhost' || hostname.endsWith('.localhost') || hostname === '[::1]' || /^127(\.\d+){3}$/.test(hostname)

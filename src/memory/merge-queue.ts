@@ -30,6 +30,11 @@ export class MemoryMergeQueue implements MergeQueue {
     return Promise.resolve();
   }
 
+  remove(id: string): Promise<void> {
+    this.#waiting.delete(id);
+    return Promise.resolve();
+  }
+
   has(id: string): Promise<boolean> {
     return Promise.resolve(this.#waiting.has(id) || this.#running.has(id));
   }

@@ -318,3 +318,29 @@ it('a path that leads into the staging directory through a link is refused', asy
     code: 'INVALID_PATH',
   });
 });
+
+it('an upload that is given up while it is merged, after two requests, ends ABORTED for those who watch it', async () => {
+  await send();
+  const stop = stopAt('leaseMerge');
+  onLocks = stop.interception;
+  await merge();
+  await stop.reached;
+  await merge();
+  const ended = end();
+  const aborted = longshore.abortUpload(ANNA, FILE);
+  stop.letGo();
+  expect(await aborted).toMatchObject({ kind: 'UploadAborted' });
+  expect(await ended).toMatchObject({ phase: 'ABORTED' });
+});
+
+it('a chunk that comes again while it is merged is there already, or in conflict', async () => {
+  await send();
+  const claim = { target: IDENTITY.targetKey, person: 'anna', upload: IDENTITY.uploadKey, ttlMs: LIMITS.claimTtlMs };
+  expect(await locks.leaseMerge({ ...claim, token: 'a merge', leaseMs: 10_000 })).toMatchObject({ kind: 'held' });
+  const { signal } = new AbortController();
+  const again = (digest: string) =>
+    longshore.uploadChunk(ANNA, { file: FILE, index: 1, digest, pieces: piecesOf('x'), signal });
+  const digest = realHashing.sha256(CONTENT.subarray(0, CHUNK));
+  expect(await again(digest)).toMatchObject({ kind: 'ChunkStored', alreadyStored: true });
+  expect(await again('0'.repeat(64))).toMatchObject({ code: 'CHUNK_CONFLICT' });
+});

@@ -38,10 +38,10 @@ describe('accepts as it is', () => {
 
 describe('refuses', () => {
   it.each([
-    ['nothing', '', 'not absolute'],
-    ['a relative path', 'srv/x', 'not absolute'],
-    ['a home directory', '~/x', 'not absolute'],
-    ['a blank before the path', ' /x', 'not absolute'],
+    ['nothing', '', 'is not absolute'],
+    ['a relative path', 'srv/x', 'is not absolute'],
+    ['a home directory', '~/x', 'is not absolute'],
+    ['a blank before the path', ' /x', 'is not absolute'],
     ['two slashes at the beginning', '//x', 'has an empty segment'],
     ['two slashes inside', '/a//b', 'has an empty segment'],
     ['a slash at the end', '/a/', 'has an empty segment'],
@@ -57,7 +57,7 @@ describe('refuses', () => {
     ['the other half', '/a\udc00', 'has a control character or malformed Unicode'],
     ['both halves the wrong way round', '/\udc00\ud800', 'has a control character or malformed Unicode'],
     ['a segment of 256 bytes', `/${'é'.repeat(128)}`, 'has a segment over 255 bytes'],
-    ['4096 bytes', `${LONGEST}b`, 'too long'],
+    ['4096 bytes', `${LONGEST}b`, 'is too long'],
     ['the staging directory', '/srv/.longshore', 'names the staging directory'],
     ['a path through the staging directory', '/.longshore/a/b', 'names the staging directory'],
     // Where a file system takes no notice of case (APFS, NTFS, CIFS), or of invisible characters (HFS+), these are the same directory.

@@ -112,6 +112,10 @@ describe('paths', () => {
     symlinkSync('/tmp', local('out'));
     expect(await ann.status(ref('out/x'), 1)).toMatchObject({ code: 'INVALID_PATH' });
     expect(await ann.status(ref('out/new/x'), 1)).toMatchObject({ code: 'INVALID_PATH' });
+    symlinkSync('nowhere', local('dangling-parent'));
+    symlinkSync('looping', local('looping'));
+    expect(await ann.status(ref('dangling-parent/x'), 1)).toMatchObject({ code: 'INVALID_PATH' });
+    expect(await ann.status(ref('looping/x'), 1)).toMatchObject({ code: 'INVALID_PATH' });
     writeFileSync(local('plain'), 'x');
     expect(await ann.status(ref('plain/x'), 1)).toMatchObject({ code: 'INVALID_PATH' });
     expect(existsSync('/tmp/x')).toBe(false);
@@ -186,6 +190,7 @@ describe('hosts and targets', () => {
     expect(await ann.merge(file, 1)).toMatchObject(refused);
     expect(await ann.abort(file)).toMatchObject(refused);
     expect(await ann.watch(file)).toMatchObject([{ phase: 'FAILED', problem: { code: 'HOST_UNKNOWN' } }]);
+    expect(await ann.uploads({ hostId: 'nowhere' })).toMatchObject({ items: [], problems: [{ code: 'HOST_UNKNOWN' }] });
   });
 
   it('a directory, a link, a FIFO and a device are no targets', async () => {
@@ -388,6 +393,37 @@ describe('publication', () => {
     await gateway.restart();
     expect((await ann.watch(ref('asked-for'))).at(-1)).toMatchObject({ phase: 'DONE', proved: true });
     expect(sha256(readFileSync(local('asked-for')))).toBe(sha256(bytes));
+  });
+
+  it('uploadStatus never shows a person its own content as a file in the way', async () => {
+    for (let round = 0; round < 10; round++) {
+      const bytes = randomBytes(100);
+      const file = ref(`own-${round}`);
+      await ann.status(file, bytes.length);
+      await ann.chunk(file, 1, bytes);
+      await ann.merge(file, 1);
+      const seen = new Set<string>();
+      while (!seen.has('UploadFinished')) seen.add((await ann.status(file, bytes.length)).__typename);
+      expect([...seen].filter((name) => name !== 'UploadFinished' && name !== 'UploadResumable')).toEqual([]);
+    }
+  });
+
+  it('content of another size is not what was published, whatever its hash code says', async () => {
+    await ann.put(ref('fingerprint'), randomBytes(10));
+    expect(await ann.status(ref('fingerprint'), 11)).toMatchObject({ __typename: 'Refused', code: 'SIZE_MISMATCH' });
+  });
+
+  it('whoever watches after a failed merge was taken up again sees the next one', async () => {
+    const bytes = randomBytes(100);
+    const file = ref('again');
+    await fresh('again', bytes);
+    await ann.merge(file, 1, { digest: sha256(randomBytes(1)) });
+    expect((await ann.watch(file)).at(-1)).toMatchObject({ phase: 'FAILED', problem: { code: 'CONTENT_MISMATCH' } });
+    expect(await ann.status(file, bytes.length)).toMatchObject({ __typename: 'UploadResumable' });
+    const watched = ann.watch(file, (state) => {
+      if (state['phase'] === 'RECEIVING') void ann.merge(file, 1, { digest: sha256(bytes) });
+    });
+    expect((await watched).at(-1)).toMatchObject({ phase: 'DONE', proved: true });
   });
 
   it('data that somebody removed on the host fails the upload, which starts afresh', async () => {
