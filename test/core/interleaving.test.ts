@@ -344,3 +344,15 @@ it('a chunk that comes again while it is merged is there already, or in conflict
   expect(await again(digest)).toMatchObject({ kind: 'ChunkStored', alreadyStored: true });
   expect(await again('0'.repeat(64))).toMatchObject({ code: 'CHUNK_CONFLICT' });
 });
+
+it('a file that somebody makes in the last instant is never overwritten by ASK', async () => {
+  await send();
+  onHost = (_method, args, proceed) => {
+    // Whatever is about to give the upload its name finds the name taken.
+    if (args[1] === IDENTITY.target) writeFileSync(local('film.mkv'), 'by somebody');
+    return proceed();
+  };
+  await merge();
+  expect(await end()).toMatchObject({ phase: 'FAILED', problem: { code: 'FILE_EXISTS' } });
+  expect(readFileSync(local('film.mkv'), 'utf8')).toBe('by somebody');
+});
