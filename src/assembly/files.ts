@@ -89,12 +89,18 @@ export async function removeIfEmpty(host: Host, path: RemotePath): Promise<void>
 }
 
 /** A neighbour who cleans may remove an empty directory between its making and its use; then it is made again. */
-const TRIES = 5;
+const TRIES = 8;
 
 /** Does `work` inside private directories that exist, as far as anything on a shared host stays. */
 export async function inDirectories<T>(host: Host, paths: readonly RemotePath[], work: () => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt++) {
-    await makePrivateDirectories(host, paths);
+    try {
+      await makePrivateDirectories(host, paths);
+    } catch (error) {
+      // FAILURE: it was there, and gone when the adapter looked why it could not be made.
+      if (attempt === TRIES || !isFault(error, 'NOT_FOUND', 'FAILURE')) throw error;
+      continue;
+    }
     try {
       return await work();
     } catch (error) {

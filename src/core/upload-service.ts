@@ -67,6 +67,8 @@ export class UploadService {
       const received = await this.#receivedUnderClaim(call, staged, { ...input, isNew: outcome.created });
       const claimedUntil = outcome.claim.until;
       if (staged === undefined || received === undefined) {
+        const meanwhile = await finishedAnswer(this.#services, call);
+        if (meanwhile !== undefined) return meanwhile;
         await feed.forget(call.identity.id);
         return { kind: 'UploadReady', claimedUntil, chunkSize, chunkCount: chunkPlan(input.size, chunkSize).chunkCount };
       }
