@@ -36,50 +36,51 @@ export class UploadService {
 
   /** Claims the target for the caller when it is free. Idempotent. */
   async status(caller: Caller, input: UploadStatusInput): Promise<UploadStatusAnswer> {
-    const { locks, limits, assembly, feed } = this.#services;
     checkSize(input.size);
-    const chunkSize = chooseChunkSize(input.size, input.chunkSize, limits);
+    const chunkSize = chooseChunkSize(input.size, input.chunkSize, this.#services.limits);
     return onHost<UploadStatusAnswer>(this.#services, { caller, file: input.file }, async (call) => {
       const finished = await finishedAnswer(this.#services, call);
       if (finished !== undefined) return sameSize(finished, input.size);
-      const holder = await locks.holder(call.identity.targetKey);
-      if (holder !== undefined && holder.person !== call.identity.person) return lockedProblem(call, holder);
-      const staged = await assembly.find(call.host, call.identity, call.target);
-      const published = staged === undefined ? undefined : await this.#merges.finishCutOff(staged, call.target);
-      if (published !== undefined) return published;
-      const objection = await this.#objection(call, input, staged);
-      // What is in the way may be this very content, published since this call came in.
-      if (objection !== undefined) return (await finishedAnswer(this.#services, call)) ?? objection;
-
-      const outcome = await locks.claim({
-        ...claimKey(call),
-        ttlMs: limits.claimTtlMs,
-        move: input.takeOver ? 'always' : 'when-idle',
-        idleMs: ACTIVE_MS,
-        declared: { size: input.size, chunkSize },
-      });
-      if (outcome.kind === 'taken') return lockedProblem(call, outcome.claim);
-      const ended = outcome.created ? await finishedAnswer(this.#services, call) : undefined;
-      if (ended !== undefined) {
-        await locks.release(claimKey(call));
-        return ended;
-      }
-      const received = await this.#receivedUnderClaim(call, staged, { ...input, isNew: outcome.created });
-      const claimedUntil = outcome.claim.until;
-      if (staged === undefined || received === undefined) {
-        const meanwhile = await finishedAnswer(this.#services, call);
-        if (meanwhile !== undefined) return meanwhile;
-        await feed.forget(call.identity.id);
-        return { kind: 'UploadReady', claimedUntil, chunkSize, chunkCount: chunkPlan(input.size, chunkSize).chunkCount };
-      }
-      // The end of an earlier merge is history; who watches from now on waits for the next.
-      const last = await feed.last(call.identity.id);
-      if (last !== undefined && isTerminal(last)) await feed.forget(call.identity.id);
-      await this.#merges.bringBack(staged);
-      const { plan, uploadedBytes, count: uploadedCount } = received;
-      const cut = { chunkSize: plan.chunkSize, chunkCount: plan.chunkCount };
-      return { kind: 'UploadResumable', claimedUntil, ...cut, uploadedBytes, uploadedCount };
+      const answer = await this.#unfinishedStatus(call, input, chunkSize);
+      if (answer.kind === 'UploadResumable') return answer;
+      // It may have been published since this call came in: what is in the way is this very content, or what was staged is cleaned.
+      const meanwhile = await finishedAnswer(this.#services, call);
+      if (meanwhile !== undefined) await this.#services.locks.release(claimKey(call));
+      else if (answer.kind === 'UploadReady') await this.#services.feed.forget(call.identity.id);
+      return meanwhile ?? answer;
     });
+  }
+
+  async #unfinishedStatus(call: UploadCall, input: UploadStatusInput, chunkSize: number): Promise<UploadStatusAnswer> {
+    const { locks, limits, assembly, feed } = this.#services;
+    const holder = await locks.holder(call.identity.targetKey);
+    if (holder !== undefined && holder.person !== call.identity.person) return lockedProblem(call, holder);
+    const staged = await assembly.find(call.host, call.identity, call.target);
+    const published = staged === undefined ? undefined : await this.#merges.finishCutOff(staged, call.target);
+    if (published !== undefined) return published;
+    const objection = await this.#objection(call, input, staged);
+    if (objection !== undefined) return objection;
+
+    const outcome = await locks.claim({
+      ...claimKey(call),
+      ttlMs: limits.claimTtlMs,
+      move: input.takeOver ? 'always' : 'when-idle',
+      idleMs: ACTIVE_MS,
+      declared: { size: input.size, chunkSize },
+    });
+    if (outcome.kind === 'taken') return lockedProblem(call, outcome.claim);
+    const received = await this.#receivedUnderClaim(call, staged, { ...input, isNew: outcome.created });
+    const claimedUntil = outcome.claim.until;
+    if (staged === undefined || received === undefined) {
+      return { kind: 'UploadReady', claimedUntil, chunkSize, chunkCount: chunkPlan(input.size, chunkSize).chunkCount };
+    }
+    // The end of an earlier merge is history; who watches from now on waits for the next.
+    const last = await feed.last(call.identity.id);
+    if (last !== undefined && isTerminal(last)) await feed.forget(call.identity.id);
+    await this.#merges.bringBack(staged);
+    const { plan, uploadedBytes, count: uploadedCount } = received;
+    const cut = { chunkSize: plan.chunkSize, chunkCount: plan.chunkCount };
+    return { kind: 'UploadResumable', claimedUntil, ...cut, uploadedBytes, uploadedCount };
   }
 
   /** Opens the staging directory and reads from the host which chunks are there. Idempotent. */
