@@ -2,7 +2,7 @@
 // stand in the way of an install without development dependencies. With --if-stale it leaves a build that is newer than everything
 // it is made of: npx prepares a checkout before it first runs its command, while a gateway may be running from the same dist/.
 import { spawnSync } from 'node:child_process';
-import { chmodSync, existsSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, existsSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 
@@ -20,6 +20,10 @@ rmSync(`${root}dist`, { recursive: true, force: true });
 const { status, error } = spawnSync(process.execPath, [compiler, '-p', 'tsconfig.build.json'], { cwd: root, stdio: 'inherit' });
 if (error !== undefined) throw error;
 if (status !== 0) process.exit(status ?? 1);
+// Lua scripts lie beside the code that sends them, and the compiler knows nothing of them.
+for (const path of readdirSync(`${root}src/redis`).filter((name) => name.endsWith('.lua'))) {
+  copyFileSync(`${root}src/redis/${path}`, `${root}dist/redis/${path}`);
+}
 // npm sets the bit when it links the package's commands, but not for a checkout that is run in place.
 chmodSync(`${root}dist/cli/main.js`, 0o755);
 writeFileSync(stamp, '');

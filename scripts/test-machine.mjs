@@ -4,11 +4,14 @@ import { spawnSync } from 'node:child_process';
 import { accessSync, constants, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
-/** Each program the tests start, the Debian package that has it, and what for. */
+/** Each program the tests start, or file they use, the Debian package that has it, and what for. */
 const PROGRAMS = [
   { command: 'sshd', package: 'openssh-server', why: 'the SSH host that uploads go to' },
   { command: 'sftp', package: 'openssh-client', why: 'a foreign client of the embedded host' },
   { command: 'ssh-keygen', package: 'openssh-client', why: 'host and user keys' },
+  { command: 'redis-server', package: 'redis-server', why: 'the store that gateways share' },
+  { file: libfaketime(), package: 'libfaketime', why: 'a Redis whose clock tests can move' },
+  { command: 'strace', package: 'strace', why: "a host's sessions that end at a chosen system call" },
   { command: 'rclone', package: 'rclone', why: 'another foreign client of the embedded host' },
 ];
 
@@ -25,10 +28,10 @@ installMissing();
 if (isRoot && process.platform === 'linux') prepareForRoot();
 
 function installMissing() {
-  const missing = PROGRAMS.filter((program) => !isInstalled(program.command));
+  const missing = PROGRAMS.filter((program) => !isThere(program));
   if (missing.length === 0) return;
   const packages = [...new Set(missing.map((program) => program.package))];
-  for (const { command, why } of missing) console.log(`test machine: ${command} is missing (${why})`);
+  for (const program of missing) console.log(`test machine: ${nameOf(program)} is missing (${program.why})`);
   if (!isRoot || !isInstalled('apt-get')) {
     fail(
       `install it and run this again; on Debian or Ubuntu:\n  sudo apt-get install --no-install-recommends ${packages.join(' ')}`,
@@ -39,8 +42,8 @@ function installMissing() {
     run('apt-get', ['update', '-qq']);
     run('apt-get', ['install', '-y', '-qq', '--no-install-recommends', '-o', 'DPkg::Lock::Timeout=120', ...packages]);
   });
-  const still = missing.filter((program) => !isInstalled(program.command));
-  if (still.length > 0) fail(`still missing after the installation: ${still.map((program) => program.command).join(', ')}`);
+  const still = missing.filter((program) => !isThere(program));
+  if (still.length > 0) fail(`still missing after the installation: ${still.map(nameOf).join(', ')}`);
 }
 
 /** Debian starts a service when its package is installed, unless policy-rc.d answers 101 (invoke-rc.d(8)). */
@@ -62,6 +65,20 @@ function prepareForRoot() {
   console.log(`test machine: adding the user ${LOGIN_USER}`);
   // Password `*`: no password fits, but the account is not locked, so sshd takes its key.
   run('useradd', ['--system', '--create-home', '--shell', '/bin/sh', '-p', '*', LOGIN_USER]);
+}
+
+/** Where Debian puts it: below the directory of the machine's architecture. */
+function libfaketime() {
+  const architectures = { x64: 'x86_64', arm64: 'aarch64' };
+  return `/usr/lib/${architectures[process.arch] ?? process.arch}-linux-gnu/faketime/libfaketimeMT.so.1`;
+}
+
+function nameOf({ command, file }) {
+  return command ?? file;
+}
+
+function isThere({ command, file }) {
+  return command === undefined ? existsSync(file) : isInstalled(command);
 }
 
 function isInstalled(command) {

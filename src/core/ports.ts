@@ -1,6 +1,7 @@
 // What core needs of the world, in roles. Adapters live in rooms named after their technology; each pair of adapters passes one
 // contract suite (test/contract). Ports are as narrow as the services' needs.
-import type { MergeProgress } from './progress.js';
+import type { ChunkPlan } from './chunks.js';
+import type { MergeProgress, MergeStrategy } from './progress.js';
 import type { RemotePath } from './remote-path.js';
 
 export interface Clock {
@@ -203,6 +204,8 @@ export interface ClaimRequest {
 }
 
 export interface ClaimMove {
+  /** Nothing of this upload is on its host, so nobody can be writing there: see `leaseSlot`. */
+  readonly isFresh?: boolean;
   /** Whether the caller's own other content gives way: when nothing came for `idleMs`, or always. Never while it is being merged. */
   readonly move: 'never' | 'when-idle' | 'always';
   readonly idleMs: number;
@@ -215,9 +218,19 @@ export type ClaimOutcome =
   /** By another person, or by the caller's own other content. */
   | { readonly kind: 'taken'; readonly claim: Claim; readonly merging: boolean };
 
-export type SlotOutcome = ClaimOutcome | { readonly kind: 'busy'; readonly retryAfterMs: number };
-
-export type MergeLeaseOutcome = ClaimOutcome | { readonly kind: 'busy'; readonly retryAfterMs: number };
+export type LeaseOutcome =
+  | {
+      readonly kind: 'held';
+      readonly claim: Claim;
+      /** The claim was nobody's before. */
+      readonly created: boolean;
+      /** Goes back with each renewal. */
+      readonly memory: string;
+    }
+  | { readonly kind: 'taken'; readonly claim: Claim; readonly merging: boolean }
+  | { readonly kind: 'busy'; readonly retryAfterMs: number }
+  /** Of a renewal: the lease was given up, or the upload was. */
+  | { readonly kind: 'lost' };
 
 /** What stays known of an upload that ended well. */
 export interface FinishedUpload {
@@ -225,22 +238,26 @@ export interface FinishedUpload {
   readonly size: number;
   readonly contentDigest?: string;
   readonly proved: boolean;
+  readonly strategy?: MergeStrategy;
   /** The target's etag right after publication: another etag there means it was changed since. */
   readonly etag: string;
 }
 
 /**
  * Claims on targets and the leases under them. Each call is one atomic step and idempotent by owner, so a call whose answer was
- * lost may be sent again. `COORDINATION_UNAVAILABLE` when the store is away.
+ * lost may be sent again. `COORDINATION_UNAVAILABLE`, within two seconds, when the store is away.
+ *
+ * A store may lose its memory (restarted empty). Holders of leases from before don't know it until they renew, so for the length of
+ * a lease it lends none but to them (`renews` of a memory that isn't its own), and for fresh claims; to others it is `busy`.
  */
 export interface LockRepository {
   /** Holds or renews the claim. */
   claim(request: ClaimRequest & ClaimMove): Promise<ClaimOutcome>;
   holder(target: string): Promise<Claim | undefined>;
-  /** Gives the claim up, if it is held by this upload. */
+  /** Gives the claim up, if it is held by this upload, and every lease under it. */
   release(request: { readonly target: string; readonly person: string; readonly upload: string }): Promise<void>;
   /** Renews the claim and takes the lease of one chunk: `busy` while another token has it or the upload is being merged. */
-  leaseSlot(request: ClaimRequest & SlotLease): Promise<SlotOutcome>;
+  leaseSlot(request: ClaimRequest & SlotLease): Promise<LeaseOutcome>;
   releaseSlot(request: {
     readonly target: string;
     readonly upload: string;
@@ -251,24 +268,28 @@ export interface LockRepository {
    * Renews the claim and takes the one merge lease: `busy` while another token has it or a slot lease is alive. Whoever asked and was
    * told so keeps slots from being leased or renewed for `leaseMs`, so that it waits no longer than one of their leases.
    */
-  leaseMerge(request: ClaimRequest & MergeLease): Promise<MergeLeaseOutcome>;
+  leaseMerge(request: ClaimRequest & MergeLease): Promise<LeaseOutcome>;
+  /** As `leaseMerge`, and waits for nobody: whoever has that lease or a slot's finds it lost. For giving an upload up. */
+  seizeMerge(request: ClaimRequest & MergeLease): Promise<LeaseOutcome>;
   releaseMerge(request: { readonly target: string; readonly upload: string; readonly token: string }): Promise<void>;
   /** Keeps the facts of a published upload for `ttlMs`. */
   finish(upload: string, target: string, facts: FinishedUpload, ttlMs: number): Promise<void>;
   finished(upload: string, target: string): Promise<FinishedUpload | undefined>;
   /** Forgets that it finished: its target was changed, and the content comes anew. */
   forget(upload: string, target: string): Promise<void>;
-}
-
-export interface SlotLease {
-  readonly index: number;
-  readonly token: string;
-  readonly leaseMs: number;
+  /** Whether `token` has, for `leaseMs` from now, a chore that one process does for all. */
+  leaseChore(chore: string, token: string, leaseMs: number): Promise<boolean>;
 }
 
 export interface MergeLease {
   readonly token: string;
   readonly leaseMs: number;
+  /** For a renewal: the `memory` that came with the lease. Without it, this is the first asking. */
+  readonly renews?: string;
+}
+
+export interface SlotLease extends MergeLease {
+  readonly index: number;
 }
 
 // ── Merges ───────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -289,18 +310,45 @@ export interface MergeQueue {
   remove(id: string): Promise<void>;
   /** Whether a job with this id waits or runs. */
   has(id: string): Promise<boolean>;
-  /** Runs jobs with bounded concurrency; `work` handles its own failures. */
-  process(work: (job: MergeJob, signal: AbortSignal) => Promise<void>): void;
+  /**
+   * Runs jobs with bounded concurrency; `work` handles its own failures. `giveUp` is told of a job that is not run again, since one
+   * process after the other died over it.
+   */
+  process(work: (job: MergeJob, signal: AbortSignal) => Promise<void>, giveUp: (job: MergeJob) => Promise<void>): void;
   /** Stops taking jobs and aborts the running ones. */
   close(): Promise<void>;
 }
 
+/** How much of an upload is on its host. */
+export interface ReceivedTotals {
+  readonly count: number;
+  readonly bytes: number;
+}
+
+/** One writer at a time tells of an upload; who watches may do so through any process. `COORDINATION_UNAVAILABLE` as with locks. */
 export interface ProgressFeed {
-  /** Stores the state as the latest, then tells every watcher. Terminal states stay for `ttlMs`. */
+  /**
+   * Stores the state as the latest, then tells every watcher, in one step. `DONE` stays until it is forgotten, and so does `ABORTED`,
+   * which `DONE` alone replaces: who tells anything else had not noticed. States stay for a time that the adapter is given; after a
+   * terminal one, what was `received` is forgotten.
+   */
   publish(id: string, progress: MergeProgress): Promise<void>;
+  /**
+   * Notes that a chunk is on the host, stores and tells `RECEIVING` with all that is there by now, whichever process brought it, and
+   * gives that. A state of a merge under way, `DONE` and `ABORTED` stay, and nothing is told. Undefined, and nothing done, while it
+   * isn't known what was there before: see `knowReceived`.
+   */
+  received(id: string, index: number, plan: ChunkPlan): Promise<ReceivedTotals | undefined>;
+  /** What was found on the host, added to what is known already. Idempotent; tells nobody. */
+  knowReceived(id: string, indexes: readonly number[], plan: ChunkPlan): Promise<ReceivedTotals>;
+  /** What was counted is no longer on the host: it is to be looked at anew. */
+  forgetReceived(id: string): Promise<void>;
   last(id: string): Promise<MergeProgress | undefined>;
-  /** Forgets the stored state, so that a fresh upload doesn't begin with the end of an old one. */
+  /** Forgets the stored state and what was received, so that a fresh upload doesn't begin with the end of an old one. */
   forget(id: string): Promise<void>;
-  /** The stored state at once when there is one, then newer ones; a slow reader sees the latest, and always the terminal one. */
+  /**
+   * The stored state at once when there is one, then newer ones; a slow reader sees the latest, and always the terminal one, which
+   * ends it. Goes on, with the newest state, after the store was away.
+   */
   watch(id: string): AsyncIterable<MergeProgress>;
 }

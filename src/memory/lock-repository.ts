@@ -7,11 +7,10 @@ import type {
   ClaimRequest,
   Clock,
   FinishedUpload,
+  LeaseOutcome,
   LockRepository,
   MergeLease,
-  MergeLeaseOutcome,
   SlotLease,
-  SlotOutcome,
 } from '../core/ports.js';
 
 interface Lease {
@@ -32,6 +31,9 @@ interface Ending {
   readonly until: number;
 }
 
+/** A process that loses its memory loses the holders in it, too: there is only this one, and nobody from before. */
+const MEMORY = 'process';
+
 /** Calls between two looks for expired entries: claims that nobody asks about again must not stay for ever. */
 const CALLS_BETWEEN_SWEEPS = 1_000;
 
@@ -39,6 +41,7 @@ export class MemoryLockRepository implements LockRepository {
   readonly #clock: Clock;
   readonly #entries = new Map<string, Entry>();
   readonly #endings = new Map<string, Ending>();
+  readonly #chores = new Map<string, Lease>();
   #calls = 0;
 
   constructor(options: { readonly clock: Clock }) {
@@ -64,17 +67,25 @@ export class MemoryLockRepository implements LockRepository {
     return Promise.resolve();
   }
 
-  leaseSlot(request: ClaimRequest & SlotLease): Promise<SlotOutcome> {
+  leaseSlot(request: ClaimRequest & SlotLease): Promise<LeaseOutcome> {
+    const own = this.#ownEntry(request);
+    if (request.renews !== undefined && own?.slots.get(request.index)?.token !== request.token) {
+      return Promise.resolve({ kind: 'lost' });
+    }
     const outcome = this.#claimNow({ ...request, move: 'never', idleMs: 0 });
     const entry = this.#entry(request.target);
-    if (outcome.kind === 'taken' || entry === undefined) return Promise.resolve(outcome);
+    if (outcome.kind === 'taken') return Promise.resolve(outcome);
+    const held = { ...outcome, memory: MEMORY };
+    if (entry === undefined) return Promise.resolve(held);
     const now = this.#clock.now();
-    const other = this.#alive(entry.merge) ?? this.#alive(entry.mergeWaits) ?? this.#alive(entry.slots.get(request.index));
-    if (other !== undefined && other.token !== request.token) {
-      return Promise.resolve({ kind: 'busy', retryAfterMs: other.until - now });
-    }
+    const slot = this.#alive(entry.slots.get(request.index));
+    const others = slot?.token === request.token ? undefined : slot;
+    const inTheWay = this.#alive(entry.merge) ?? this.#alive(entry.mergeWaits) ?? others;
+    if (inTheWay !== undefined) return Promise.resolve({ kind: 'busy', retryAfterMs: inTheWay.until - now });
     entry.slots.set(request.index, { token: request.token, until: now + request.leaseMs });
-    return Promise.resolve(outcome);
+    // A merge whose lease lapsed can't go on beside a chunk.
+    delete entry.merge;
+    return Promise.resolve(held);
   }
 
   releaseSlot(request: { target: string; upload: string; index: number; token: string }): Promise<void> {
@@ -84,21 +95,12 @@ export class MemoryLockRepository implements LockRepository {
     return Promise.resolve();
   }
 
-  leaseMerge(request: ClaimRequest & MergeLease): Promise<MergeLeaseOutcome> {
-    const outcome = this.#claimNow({ ...request, move: 'never', idleMs: 0 });
-    const entry = this.#entry(request.target);
-    if (outcome.kind === 'taken' || entry === undefined) return Promise.resolve(outcome);
-    const now = this.#clock.now();
-    const slots = [...entry.slots.values()].filter((slot) => slot.until > now);
-    const merge = this.#alive(entry.merge);
-    const others = merge !== undefined && merge.token !== request.token ? [merge, ...slots] : slots;
-    if (others.length > 0) {
-      entry.mergeWaits = { token: request.token, until: now + request.leaseMs };
-      return Promise.resolve({ kind: 'busy', retryAfterMs: Math.max(...others.map((lease) => lease.until)) - now });
-    }
-    entry.merge = { token: request.token, until: now + request.leaseMs };
-    delete entry.mergeWaits;
-    return Promise.resolve(outcome);
+  leaseMerge(request: ClaimRequest & MergeLease): Promise<LeaseOutcome> {
+    return Promise.resolve(this.#mergeNow(request, 'wait'));
+  }
+
+  seizeMerge(request: ClaimRequest & MergeLease): Promise<LeaseOutcome> {
+    return Promise.resolve(this.#mergeNow(request, 'seize'));
   }
 
   releaseMerge(request: { target: string; upload: string; token: string }): Promise<void> {
@@ -120,6 +122,35 @@ export class MemoryLockRepository implements LockRepository {
   forget(upload: string, target: string): Promise<void> {
     this.#endings.delete(endingKey(upload, target));
     return Promise.resolve();
+  }
+
+  leaseChore(chore: string, token: string, leaseMs: number): Promise<boolean> {
+    const holder = this.#alive(this.#chores.get(chore));
+    if (holder !== undefined && holder.token !== token) return Promise.resolve(false);
+    this.#chores.set(chore, { token, until: this.#clock.now() + leaseMs });
+    return Promise.resolve(true);
+  }
+
+  #mergeNow(request: ClaimRequest & MergeLease, how: 'wait' | 'seize'): LeaseOutcome {
+    const has = this.#ownEntry(request)?.merge?.token === request.token;
+    if (request.renews !== undefined && !has) return { kind: 'lost' };
+    const outcome = this.#claimNow({ ...request, move: 'never', idleMs: 0 });
+    const entry = this.#entry(request.target);
+    if (outcome.kind === 'taken') return outcome;
+    const held = { ...outcome, memory: MEMORY } as const;
+    if (entry === undefined) return held;
+    const now = this.#clock.now();
+    // Lapsed, or seized: whoever had it finds it lost.
+    for (const [index, slot] of entry.slots) if (how === 'seize' || slot.until <= now) entry.slots.delete(index);
+    const merge = this.#alive(entry.merge);
+    const others = [...entry.slots.values(), ...(merge === undefined || has ? [] : [merge])];
+    if (how === 'wait' && others.length > 0) {
+      entry.mergeWaits = { token: request.token, until: now + request.leaseMs };
+      return { kind: 'busy', retryAfterMs: Math.max(...others.map((lease) => lease.until)) - now };
+    }
+    entry.merge = { token: request.token, until: now + request.leaseMs };
+    delete entry.mergeWaits;
+    return held;
   }
 
   #claimNow(request: ClaimRequest & ClaimMove): ClaimOutcome {
@@ -152,6 +183,12 @@ export class MemoryLockRepository implements LockRepository {
     return this.#claimNow(request);
   }
 
+  /** Under the claim of this person's upload. */
+  #ownEntry(request: ClaimRequest): Entry | undefined {
+    const entry = this.#entry(request.target);
+    return entry?.claim.person === request.person && entry.claim.upload === request.upload ? entry : undefined;
+  }
+
   #entry(target: string): Entry | undefined {
     const entry = this.#entries.get(target);
     if (entry === undefined || entry.claim.until > this.#clock.now()) return entry;
@@ -169,6 +206,7 @@ export class MemoryLockRepository implements LockRepository {
     const now = this.#clock.now();
     for (const [target, entry] of this.#entries) if (entry.claim.until <= now) this.#entries.delete(target);
     for (const [key, ending] of this.#endings) if (ending.until <= now) this.#endings.delete(key);
+    for (const [chore, lease] of this.#chores) if (lease.until <= now) this.#chores.delete(chore);
   }
 }
 

@@ -39,6 +39,7 @@ export class MemoryMergeQueue implements MergeQueue {
     return Promise.resolve(this.#waiting.has(id) || this.#running.has(id));
   }
 
+  /** Nothing outlives this process, so nothing is given up. */
   process(work: Work): void {
     this.#work = work;
     this.#startNext();

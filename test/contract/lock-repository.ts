@@ -1,6 +1,7 @@
-// What every adapter of the lock role promises. `make` gives an empty one and the means to let time pass.
+// What every adapter of the lock role promises. `make` gives an empty one, whose memory is older than any lease, and the means to let
+// time pass.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { Claim, FinishedUpload, LockRepository } from '../../src/core/ports.js';
+import type { Claim, FinishedUpload, LeaseOutcome, LockRepository } from '../../src/core/ports.js';
 
 export interface LocksUnderTest {
   readonly locks: LockRepository;
@@ -37,6 +38,9 @@ export function lockRepositoryContract(name: string, make: () => Promise<LocksUn
 
     const slot = (index: number, token: string, owner = ANNAS) => ({ ...owner, index, token, leaseMs: LEASE_MS });
     const merge = (token: string, owner = ANNAS) => ({ ...owner, token, leaseMs: LEASE_MS });
+    /** As a holder asks again: with the memory that came with the lease. */
+    const renewSlot = (index: number, token: string, renews: string) => locks.leaseSlot({ ...slot(index, token), renews });
+    const renewMerge = (token: string, renews: string) => locks.leaseMerge({ ...merge(token), renews });
 
     describe('a claim', () => {
       it('is held by the first who asks, from then for its time', async () => {
@@ -219,6 +223,13 @@ export function lockRepositoryContract(name: string, make: () => Promise<LocksUn
         expect((await touch()).claim?.declared).toEqual(declared);
       });
 
+      it('is kept exactly, as large as files can be', async () => {
+        const huge = { size: Number.MAX_SAFE_INTEGER, chunkSize: 67_108_863 };
+        await locks.claim({ ...ANNAS, ...NEVER, declared: huge });
+        expect((await locks.leaseSlot(slot(1, 'one'))) as { claim?: Claim }).toMatchObject({ claim: { declared: huge } });
+        expect((await locks.holder('target-1'))?.declared).toEqual(huge);
+      });
+
       it('gives way to a newer declaration', async () => {
         await locks.claim({ ...ANNAS, ...NEVER, declared });
         const newer = { size: 20, chunkSize: 7 };
@@ -376,6 +387,222 @@ export function lockRepositoryContract(name: string, make: () => Promise<LocksUn
       });
     });
 
+    describe('the renewal of a chunk’s lease', () => {
+      let memory: string;
+
+      beforeEach(async () => {
+        memory = memoryOf(await locks.leaseSlot(slot(1, 'one')));
+      });
+
+      it('is held, from the same memory', async () => {
+        await subject.advance(LEASE_MS - 5_000);
+        expect(await renewSlot(1, 'one', memory)).toMatchObject({ kind: 'held', created: false, memory });
+        await subject.advance(10_000);
+        expect(await locks.leaseSlot(slot(1, 'two'))).toMatchObject({ kind: 'busy' });
+      });
+
+      it('renews the claim', async () => {
+        await subject.advance(TTL_MS - 5_000);
+        await renewSlot(1, 'one', memory);
+        await subject.advance(10_000);
+        expect(await locks.holder('target-1')).toMatchObject({ upload: 'upload-a' });
+      });
+
+      it('is held even when it comes late, if nobody took it', async () => {
+        await subject.advance(LEASE_MS + 1_000);
+        expect(await renewSlot(1, 'one', memory)).toMatchObject({ kind: 'held' });
+        expect(await locks.leaseSlot(slot(1, 'two'))).toMatchObject({ kind: 'busy' });
+      });
+
+      it.each<[string, () => Promise<unknown>]>([
+        ['it was given back', () => locks.releaseSlot(slot(1, 'one'))],
+        ['the claim was given up', () => locks.release(ANNAS)],
+        ['the claim moved to other content', () => locks.claim({ ...ANNAS_OTHER, ...ALWAYS })],
+        ['the claim ended', () => subject.advance(TTL_MS + 1_000)],
+        ['the upload was seized', () => locks.seizeMerge(merge('m'))],
+      ])('is lost when %s', async (_, end) => {
+        await end();
+        expect(await renewSlot(1, 'one', memory)).toEqual({ kind: 'lost' });
+      });
+
+      it('is lost when another has it since it lapsed', async () => {
+        await subject.advance(LEASE_MS + 1_000);
+        await locks.leaseSlot(slot(1, 'two'));
+        expect(await renewSlot(1, 'one', memory)).toEqual({ kind: 'lost' });
+      });
+
+      it('is lost when it lapsed and a merge came and went', async () => {
+        await subject.advance(LEASE_MS + 1_000);
+        await locks.leaseMerge(merge('m'));
+        await locks.releaseMerge(merge('m'));
+        expect(await renewSlot(1, 'one', memory)).toEqual({ kind: 'lost' });
+      });
+
+      it('makes no claim when it is lost', async () => {
+        await locks.release(ANNAS);
+        await renewSlot(1, 'one', memory);
+        expect(await locks.holder('target-1')).toBeUndefined();
+      });
+
+      it('takes no claim from another when it is lost', async () => {
+        await locks.release(ANNAS);
+        const { claim } = await locks.claim({ ...BERTS, ...NEVER });
+        await renewSlot(1, 'one', memory);
+        expect(await locks.holder('target-1')).toEqual(claim);
+      });
+
+      it('is refused while a merge waits, so that it waits no longer than one lease', async () => {
+        await locks.leaseMerge(merge('m'));
+        expect(await renewSlot(1, 'one', memory)).toMatchObject({ kind: 'busy' });
+        expect(await locks.leaseSlot(slot(2, 'two'))).toMatchObject({ kind: 'busy' });
+        await subject.advance(LEASE_MS + 1_000);
+        expect(await locks.leaseMerge(merge('m'))).toMatchObject({ kind: 'held' });
+      });
+
+      it('is held again when a merge that waited is gone for long enough', async () => {
+        await subject.advance(10_000);
+        await locks.leaseMerge(merge('m'));
+        await subject.advance(LEASE_MS + 1_000);
+        expect(await renewSlot(1, 'one', memory)).toMatchObject({ kind: 'held' });
+      });
+    });
+
+    describe('the renewal of a merge’s lease', () => {
+      let memory: string;
+
+      beforeEach(async () => {
+        memory = memoryOf(await locks.leaseMerge(merge('m')));
+      });
+
+      it('is held, from the same memory', async () => {
+        await subject.advance(LEASE_MS - 5_000);
+        expect(await renewMerge('m', memory)).toMatchObject({ kind: 'held', created: false, memory });
+        await subject.advance(10_000);
+        expect(await locks.leaseMerge(merge('n'))).toMatchObject({ kind: 'busy' });
+      });
+
+      it('is held even when it comes late, if nobody took it', async () => {
+        await subject.advance(LEASE_MS + 1_000);
+        expect(await renewMerge('m', memory)).toMatchObject({ kind: 'held' });
+      });
+
+      it.each<[string, () => Promise<unknown>]>([
+        ['it was given back', () => locks.releaseMerge(merge('m'))],
+        ['the claim was given up', () => locks.release(ANNAS)],
+        ['the claim ended', () => subject.advance(TTL_MS + 1_000)],
+        ['the upload was seized', () => locks.seizeMerge(merge('n'))],
+      ])('is lost when %s', async (_, end) => {
+        await end();
+        expect(await renewMerge('m', memory)).toEqual({ kind: 'lost' });
+      });
+
+      it('is lost when another has it since it lapsed', async () => {
+        await subject.advance(LEASE_MS + 1_000);
+        await locks.leaseMerge(merge('n'));
+        expect(await renewMerge('m', memory)).toEqual({ kind: 'lost' });
+      });
+
+      it('is lost when it lapsed and a chunk came, even if that is over', async () => {
+        await subject.advance(LEASE_MS + 1_000);
+        await locks.leaseSlot(slot(1, 'one'));
+        await locks.releaseSlot(slot(1, 'one'));
+        expect(await renewMerge('m', memory)).toEqual({ kind: 'lost' });
+      });
+
+      it('makes no claim when it is lost', async () => {
+        await locks.release(ANNAS);
+        await renewMerge('m', memory);
+        expect(await locks.holder('target-1')).toBeUndefined();
+      });
+    });
+
+    describe('seizing the merge', () => {
+      it('waits for nobody', async () => {
+        await locks.leaseSlot(slot(1, 'one'));
+        expect(await locks.seizeMerge(merge('m'))).toMatchObject({ kind: 'held', created: false });
+        await locks.releaseMerge(merge('m'));
+        await locks.leaseMerge(merge('n'));
+        expect(await locks.seizeMerge(merge('o'))).toMatchObject({ kind: 'held' });
+      });
+
+      it('holds the claim with it', async () => {
+        expect(await locks.seizeMerge(merge('m'))).toMatchObject({ kind: 'held', created: true });
+        expect(await locks.holder('target-1')).toMatchObject({ upload: 'upload-a' });
+      });
+
+      it('keeps chunks and merges away', async () => {
+        await locks.seizeMerge(merge('m'));
+        expect(await locks.leaseSlot(slot(1, 'one'))).toMatchObject({ kind: 'busy' });
+        expect(await locks.leaseMerge(merge('n'))).toMatchObject({ kind: 'busy' });
+      });
+
+      it('is renewed like any merge lease', async () => {
+        const memory = memoryOf(await locks.seizeMerge(merge('m')));
+        await subject.advance(LEASE_MS - 5_000);
+        expect(await renewMerge('m', memory)).toMatchObject({ kind: 'held' });
+        expect(await locks.seizeMerge({ ...merge('m'), renews: memory })).toMatchObject({ kind: 'held' });
+      });
+
+      it('is lost to the next who seizes it, and its renewal doesn’t seize it back', async () => {
+        const memory = memoryOf(await locks.seizeMerge(merge('m')));
+        await locks.seizeMerge(merge('n'));
+        expect(await locks.seizeMerge({ ...merge('m'), renews: memory })).toEqual({ kind: 'lost' });
+      });
+
+      it('ends the waiting of another merge', async () => {
+        await locks.leaseSlot(slot(1, 'one'));
+        await locks.leaseMerge(merge('waits'));
+        await locks.seizeMerge(merge('m'));
+        await locks.releaseMerge(merge('m'));
+        expect(await locks.leaseSlot(slot(1, 'two'))).toMatchObject({ kind: 'held' });
+      });
+
+      it.each([
+        ['another person', BERTS],
+        ['own other content', ANNAS_OTHER],
+      ])('is refused to %s', async (_, owner) => {
+        const { claim } = await locks.claim({ ...ANNAS, ...NEVER });
+        await subject.advance(IDLE_MS + 1_000);
+        expect(await locks.seizeMerge(merge('m', owner))).toEqual({ kind: 'taken', claim, merging: false });
+      });
+    });
+
+    describe('the release of a claim', () => {
+      it('ends every lease under it', async () => {
+        await locks.leaseSlot(slot(1, 'one'));
+        await locks.leaseMerge(merge('waits'));
+        await locks.release(ANNAS);
+        expect(await locks.leaseMerge(merge('m'))).toMatchObject({ kind: 'held', created: true });
+      });
+    });
+
+    describe('a chore', () => {
+      it('is one process’s, of many who ask at the same time', async () => {
+        const tokens = Array.from({ length: 20 }, (_, at) => `token-${at}`);
+        const answers = await Promise.all(tokens.map((token) => locks.leaseChore('sweep', token, LEASE_MS)));
+        expect(answers.filter(Boolean)).toHaveLength(1);
+      });
+
+      it('stays with who asks again', async () => {
+        await locks.leaseChore('sweep', 'one', LEASE_MS);
+        await subject.advance(LEASE_MS - 5_000);
+        expect(await locks.leaseChore('sweep', 'one', LEASE_MS)).toBe(true);
+        await subject.advance(10_000);
+        expect(await locks.leaseChore('sweep', 'two', LEASE_MS)).toBe(false);
+      });
+
+      it('is free after its time', async () => {
+        await locks.leaseChore('sweep', 'one', LEASE_MS);
+        await subject.advance(LEASE_MS + 1_000);
+        expect(await locks.leaseChore('sweep', 'two', LEASE_MS)).toBe(true);
+      });
+
+      it('has nothing to do with other chores', async () => {
+        await locks.leaseChore('sweep', 'one', LEASE_MS);
+        expect(await locks.leaseChore('tidy', 'two', LEASE_MS)).toBe(true);
+      });
+    });
+
     describe('the end of an upload', () => {
       it('is told as it was kept', async () => {
         await locks.finish('upload-a', 'target-1', FACTS, TTL_MS);
@@ -427,4 +654,9 @@ export function lockRepositoryContract(name: string, make: () => Promise<LocksUn
       });
     });
   });
+}
+
+function memoryOf(outcome: LeaseOutcome): string {
+  if (outcome.kind !== 'held') throw new Error(`the lease is ${outcome.kind}`);
+  return outcome.memory;
 }

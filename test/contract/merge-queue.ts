@@ -52,6 +52,7 @@ class Works {
 }
 
 export function mergeQueueContract(name: string, make: (bounds: QueueBounds) => Promise<QueueUnderTest>): void {
+  const never = () => Promise.reject(new Error('no process died'));
   describe(`merge queue: ${name}`, () => {
     let subject: QueueUnderTest;
     let works: Works;
@@ -59,7 +60,7 @@ export function mergeQueueContract(name: string, make: (bounds: QueueBounds) => 
     const start = async (bounds: QueueBounds) => {
       subject = await make(bounds);
       works = new Works();
-      subject.queue.process(works.work);
+      subject.queue.process(works.work, never);
     };
     const add = async (...jobs: readonly MergeJob[]) => {
       for (const each of jobs) await subject.queue.add(each);
@@ -87,7 +88,7 @@ export function mergeQueueContract(name: string, make: (bounds: QueueBounds) => 
       subject = await make({ concurrency: 1, concurrencyPerHost: 1 });
       works = new Works();
       await subject.queue.add(job('early'));
-      subject.queue.process(works.work);
+      subject.queue.process(works.work, never);
       await subject.settled();
       expect(works.started).toEqual(['early']);
     });
@@ -110,6 +111,44 @@ export function mergeQueueContract(name: string, make: (bounds: QueueBounds) => 
       await add(job('a'), job('b'), job('c'), job('c'));
       for (const at of [0, 1, 2]) await end(at);
       expect(works.started).toEqual(['a', 'b', 'c']);
+    });
+
+    it('forgets a job that waits when it is removed', async () => {
+      await add(job('a'), job('b'), job('c'));
+      await subject.queue.remove('c');
+      expect(await subject.queue.has('c')).toBe(false);
+      for (const at of [0, 1]) await end(at);
+      expect(works.started).toEqual(['a', 'b']);
+    });
+
+    it('lets a job go on that is removed while it runs, and forgets that it was asked for again', async () => {
+      await add(job('a'));
+      await add(job('a'));
+      await subject.queue.remove('a');
+      expect(works.runs[0]?.signal.aborted).toBe(false);
+      await end(0);
+      expect(works.started).toEqual(['a']);
+      expect(await subject.queue.has('a')).toBe(false);
+    });
+
+    it('removes what isn’t there', async () => {
+      await expect(subject.queue.remove('a')).resolves.toBeUndefined();
+    });
+
+    it('knows a job that was asked for while it ran until it has run again', async () => {
+      await add(job('a'));
+      await add(job('a'));
+      await end(0);
+      expect(await subject.queue.has('a')).toBe(true);
+      await end(1);
+      expect(await subject.queue.has('a')).toBe(false);
+    });
+
+    it('runs with what was added last when it was asked for while it ran', async () => {
+      await add(job('a'));
+      await add({ ...job('a'), hashCode: 'newer' });
+      await end(0);
+      expect(works.runs[1]?.job.hashCode).toBe('newer');
     });
 
     it('never runs the same job twice at once', async () => {
@@ -174,7 +213,7 @@ export function mergeQueueContract(name: string, make: (bounds: QueueBounds) => 
         seen.push(given.id);
         if (given.id === 'a') throw new Error('unexpected');
         return Promise.resolve();
-      });
+      }, never);
       await subject.queue.add(job('a'));
       await subject.queue.add(job('b'));
       await subject.settled();

@@ -20,6 +20,8 @@ function state(phase: MergePhase, doneBytes = 0): MergeProgress {
 }
 
 const DONE: MergeProgress = { ...state('DONE', 10), strategy: 'IN_PLACE', digest: 'md5:00', proved: true };
+/** 25 chunks of 4 bytes and one of 1. */
+const PLAN = { size: 101, chunkSize: 4, chunkCount: 26 };
 const END = { done: true, value: undefined };
 
 export function progressFeedContract(name: string, make: () => Promise<FeedUnderTest>): void {
@@ -72,6 +74,56 @@ export function progressFeedContract(name: string, make: () => Promise<FeedUnder
         expect(await feed.last('upload-2')).toBeUndefined();
       });
 
+      it.each<MergePhase>(['DONE', 'ABORTED'])('stays %s when somebody fails who had not noticed', async (phase) => {
+        await feed.publish('upload-1', state(phase));
+        await feed.publish('upload-1', state('FAILED'));
+        expect((await feed.last('upload-1'))?.phase).toBe(phase);
+      });
+
+      it('is FAILED after a failure that is news', async () => {
+        await feed.publish('upload-1', state('VERIFYING', 1));
+        await feed.publish('upload-1', state('FAILED'));
+        expect((await feed.last('upload-1'))?.phase).toBe('FAILED');
+      });
+
+      it('is a new beginning after a failure', async () => {
+        await feed.publish('upload-1', state('FAILED'));
+        await feed.publish('upload-1', state('QUEUED'));
+        expect((await feed.last('upload-1'))?.phase).toBe('QUEUED');
+      });
+
+      it.each<[MergePhase, MergePhase]>([
+        ['DONE', 'RECEIVING'],
+        ['DONE', 'QUEUED'],
+        ['DONE', 'ABORTED'],
+        ['ABORTED', 'RECEIVING'],
+        ['ABORTED', 'QUEUED'],
+        ['ABORTED', 'VERIFYING'],
+      ])('%s is not replaced by %s until it is forgotten', async (end, late) => {
+        await feed.publish('upload-1', state(end));
+        await feed.publish('upload-1', state(late));
+        expect((await feed.last('upload-1'))?.phase).toBe(end);
+        await feed.forget('upload-1');
+        await feed.publish('upload-1', state(late));
+        expect((await feed.last('upload-1'))?.phase).toBe(late);
+      });
+
+      it.each<[MergePhase, MergePhase]>([
+        ['DONE', 'DONE'],
+        ['ABORTED', 'ABORTED'],
+        ['ABORTED', 'DONE'],
+      ])('%s is replaced by %s, which knows better', async (end, later) => {
+        await feed.publish('upload-1', state(end, 1));
+        await feed.publish('upload-1', state(later, 2));
+        expect(await feed.last('upload-1')).toEqual(state(later, 2));
+      });
+
+      it('has sizes as large as files can be', async () => {
+        const huge = { ...state('VERIFYING'), doneBytes: Number.MAX_SAFE_INTEGER - 1, totalBytes: Number.MAX_SAFE_INTEGER };
+        await feed.publish('upload-1', huge);
+        expect(await feed.last('upload-1')).toEqual(huge);
+      });
+
       it('is none once it is forgotten', async () => {
         await feed.publish('upload-1', DONE);
         await feed.forget('upload-1');
@@ -92,6 +144,151 @@ export function progressFeedContract(name: string, make: () => Promise<FeedUnder
         await feed.publish('upload-1', DONE);
         await subject.advance(subject.ttlMs + 1_000);
         expect(await feed.last('upload-1')).toBeUndefined();
+      });
+    });
+
+    describe('what was received', () => {
+      const tell = (index: number, plan = PLAN) => feed.received('upload-1', index, plan);
+      const know = (indexes: readonly number[], plan = PLAN) => feed.knowReceived('upload-1', indexes, plan);
+
+      it('is unknown at first, and a chunk changes nothing', async () => {
+        expect(await tell(1)).toBeUndefined();
+        expect(await tell(1)).toBeUndefined();
+        expect(await feed.last('upload-1')).toBeUndefined();
+      });
+
+      it('is known from what was found, and nobody is told', async () => {
+        expect(await know([1, 3])).toEqual({ count: 2, bytes: 8 });
+        expect(await feed.last('upload-1')).toBeUndefined();
+      });
+
+      it('may be found to be nothing', async () => {
+        expect(await know([])).toEqual({ count: 0, bytes: 0 });
+        expect(await tell(2)).toEqual({ count: 1, bytes: 4 });
+      });
+
+      it('grows by what is found, each chunk once', async () => {
+        await know([1, 2]);
+        expect(await know([2, 3])).toEqual({ count: 3, bytes: 12 });
+        expect(await know([2, 3])).toEqual({ count: 3, bytes: 12 });
+      });
+
+      it('grows by each chunk that comes, once', async () => {
+        await know([1]);
+        expect(await tell(3)).toEqual({ count: 2, bytes: 8 });
+        expect(await tell(3)).toEqual({ count: 2, bytes: 8 });
+      });
+
+      it('counts the last chunk with the bytes it has', async () => {
+        expect(await know([26])).toEqual({ count: 1, bytes: 1 });
+        expect(await tell(25)).toEqual({ count: 2, bytes: 5 });
+      });
+
+      it('is everything in the end, exactly, in whatever order it comes', async () => {
+        await know([]);
+        const indexes = Array.from({ length: 26 }, (_, at) => at + 1).reverse();
+        const totals = await Promise.all(indexes.map((index) => tell(index)));
+        expect(Math.max(...totals.map((total) => total?.count ?? 0))).toBe(26);
+        expect((await feed.last('upload-1'))?.doneBytes).toBe(101);
+      });
+
+      it('is exact for the largest file', async () => {
+        const chunkSize = 90_071_992_547;
+        const size = Number.MAX_SAFE_INTEGER;
+        const plan = { size, chunkSize, chunkCount: Math.ceil(size / chunkSize) };
+        const all = Array.from({ length: plan.chunkCount }, (_, at) => at + 1);
+        expect(await know(all.slice(1), plan)).toEqual({ count: plan.chunkCount - 1, bytes: size - chunkSize });
+        expect(await tell(1, plan)).toEqual({ count: plan.chunkCount, bytes: size });
+        expect(await feed.last('upload-1')).toMatchObject({ doneBytes: size, totalBytes: size, percent: 100 });
+      });
+
+      it('of a file without bytes is nothing', async () => {
+        expect(await know([], { size: 0, chunkSize: 4, chunkCount: 0 })).toEqual({ count: 0, bytes: 0 });
+      });
+
+      it('is stored and told as a state', async () => {
+        await know([1]);
+        const next = watch().next();
+        await subject.delivered();
+        await tell(2);
+        const told = (await next).value as MergeProgress;
+        expect(told).toEqual({
+          phase: 'RECEIVING',
+          doneBytes: 8,
+          totalBytes: 101,
+          percent: (8 / 101) * 100,
+          proved: false,
+          updatedAt: told.updatedAt,
+        });
+        expect(Number.isInteger(told.updatedAt)).toBe(true);
+        expect(await feed.last('upload-1')).toEqual(told);
+      });
+
+      it.each<MergePhase>(['QUEUED', 'ASSEMBLING', 'VERIFYING', 'PUBLISHING'])(
+        'is counted, but not told, while %s',
+        async (phase) => {
+          await know([]);
+          await feed.publish('upload-1', state(phase));
+          expect(await tell(1)).toEqual({ count: 1, bytes: 4 });
+          expect(await feed.last('upload-1')).toEqual(state(phase));
+        },
+      );
+
+      it.each<MergePhase>(['DONE', 'FAILED', 'ABORTED'])('is forgotten after %s', async (phase) => {
+        await know([1, 2]);
+        await feed.publish('upload-1', state(phase));
+        expect(await tell(3)).toBeUndefined();
+        expect((await feed.last('upload-1'))?.phase).toBe(phase);
+      });
+
+      it.each<MergePhase>(['DONE', 'ABORTED'])('never replaces %s', async (phase) => {
+        await feed.publish('upload-1', state(phase));
+        await know([1]);
+        expect(await tell(2)).toEqual({ count: 2, bytes: 8 });
+        expect((await feed.last('upload-1'))?.phase).toBe(phase);
+      });
+
+      it('stays when a failure that is no news is told', async () => {
+        await feed.publish('upload-1', state('ABORTED'));
+        await know([1]);
+        await feed.publish('upload-1', state('FAILED'));
+        expect(await tell(2)).toEqual({ count: 2, bytes: 8 });
+      });
+
+      it('goes on after a failure', async () => {
+        await feed.publish('upload-1', state('FAILED'));
+        await know([1]);
+        await tell(2);
+        expect(await feed.last('upload-1')).toMatchObject({ phase: 'RECEIVING', doneBytes: 8 });
+      });
+
+      it('is looked at anew when what was counted is gone, and the state stays', async () => {
+        await know([1]);
+        await tell(2);
+        await feed.forgetReceived('upload-1');
+        expect(await tell(3)).toBeUndefined();
+        expect(await feed.last('upload-1')).toMatchObject({ phase: 'RECEIVING', doneBytes: 8 });
+      });
+
+      it('is forgotten when told to', async () => {
+        await know([1]);
+        await feed.forget('upload-1');
+        expect(await tell(2)).toBeUndefined();
+      });
+
+      it('is that upload’s alone', async () => {
+        await know([1]);
+        expect(await feed.received('upload-2', 1, PLAN)).toBeUndefined();
+      });
+
+      it('is kept for its time, from the last chunk', async () => {
+        await know([1]);
+        await subject.advance(subject.ttlMs - 5_000);
+        await tell(2);
+        await subject.advance(10_000);
+        expect(await tell(3)).toEqual({ count: 3, bytes: 12 });
+        await subject.advance(subject.ttlMs + 1_000);
+        expect(await tell(4)).toBeUndefined();
       });
     });
 
@@ -128,6 +325,7 @@ export function progressFeedContract(name: string, make: () => Promise<FeedUnder
       it('sees nothing of what comes after the end it was told', async () => {
         const watcher = watch();
         const next = watcher.next();
+        await subject.delivered();
         await feed.publish('upload-1', state('FAILED'));
         await feed.publish('upload-1', state('QUEUED'));
         await subject.delivered();

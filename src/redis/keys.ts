@@ -1,0 +1,47 @@
+// The names of everything in the store. One prefix, in braces: a Redis Cluster keeps all keys with the same text in braces together
+// (its hash tag), so that scripts may use several.
+export class Keys {
+  /** Of every key, without the colon that follows. */
+  readonly prefix: string;
+
+  constructor(prefix: string) {
+    this.prefix = `{${prefix}}`;
+  }
+
+  /** When this store's memory began. The only key without an expiry. */
+  get memory(): string {
+    return `${this.prefix}:memory`;
+  }
+
+  claim(target: string): string {
+    return `${this.prefix}:claim:${target}`;
+  }
+
+  finished(upload: string, target: string): string {
+    return `${this.prefix}:finished:${target}:${upload}`;
+  }
+
+  chore(chore: string): string {
+    return `${this.prefix}:chore:${chore}`;
+  }
+
+  /** The last state of an upload. */
+  progress(id: string): string {
+    return `${this.prefix}:progress:${id}`;
+  }
+
+  /** Which chunks of an upload are on its host. */
+  received(id: string): string {
+    return `${this.prefix}:received:${id}`;
+  }
+
+  /** Exists within a script alone. */
+  found(id: string): string {
+    return `${this.prefix}:found:${id}`;
+  }
+
+  /** The channel on which an upload's states are told. */
+  told(id: string): string {
+    return `${this.prefix}:told:${id}`;
+  }
+}
