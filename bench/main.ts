@@ -6,10 +6,11 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus, release, totalmem } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { memory } from './memory.js';
+import { pool } from './pool.js';
 import { put } from './put.js';
 import type { Benchmark } from './stage.js';
 
-const BENCHMARKS: Readonly<Record<string, Benchmark>> = { put, memory };
+const BENCHMARKS: Readonly<Record<string, Benchmark>> = { put, pool, memory };
 
 function machine() {
   const [cpu] = cpus();

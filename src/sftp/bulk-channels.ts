@@ -1,11 +1,11 @@
-// The channels that carry open files, so that bytes under way never stand before a stat. A new one is opened while there may be
-// more and each has a file already; then files share.
+// The channels of one connection that carry open files, so that bytes under way never stand before a stat. A new one is opened while
+// there may be more and each has a file already; then files share.
 import { isFault } from '../core/problems.js';
 import type { Channel } from './channel.js';
 
 export interface Lease {
   readonly channel: Channel;
-  /** To be called once, when the file is closed. */
+  /** To be called when the file is closed. */
   readonly release: () => void;
 }
 
@@ -14,6 +14,8 @@ export interface BulkChannelsOptions {
   readonly open: () => Promise<Channel>;
   /** For a server that grants no session beside the first. */
   readonly fallBack: () => Promise<Channel>;
+  /** 0 ≤ value < 1. */
+  readonly random: () => number;
 }
 
 interface Slot {
@@ -32,7 +34,7 @@ export class BulkChannels {
     this.#limit = options.limit;
   }
 
-  /** The channel with the fewest files. */
+  /** One of the channels with the least work. */
   async lend(): Promise<Lease> {
     const slot = this.#choose();
     if (slot === undefined) return { channel: await this.#options.fallBack(), release: () => undefined };
@@ -55,14 +57,33 @@ export class BulkChannels {
   }
 
   #choose(): Slot | undefined {
-    let least: Slot | undefined;
-    for (const slot of this.#slots) {
-      if (slot.channel?.isDead === true) this.#slots.delete(slot);
-      else if (least === undefined || slot.files < least.files) least = slot;
-    }
+    for (const slot of this.#slots) if (slot.channel?.isDead === true) this.#slots.delete(slot);
+    const least = leastBusy([...this.#slots], workOf, this.#options.random);
     if (this.#slots.size >= this.#limit || least?.files === 0) return least;
     const slot: Slot = { opening: this.#options.open(), channel: undefined, files: 0 };
     this.#slots.add(slot);
     return slot;
   }
+}
+
+/** How much goes on somewhere. */
+export interface Work {
+  /** Files that are being written now. */
+  readonly writers: number;
+  /** Files that are open. */
+  readonly files: number;
+}
+
+function workOf({ channel, files }: Slot): Work {
+  return { writers: channel?.writeWindow.load.writers ?? 0, files };
+}
+
+/**
+ * By writers, then by files; among equals by chance: whoever opens a small file with each large one would else have all the large ones
+ * on the same few.
+ */
+export function leastBusy<T>(all: readonly T[], work: (one: T) => Work, random: () => number): T | undefined {
+  const compared = all.map((one) => ({ one, ...work(one), lot: random() }));
+  compared.sort((a, b) => a.writers - b.writers || a.files - b.files || a.lot - b.lot);
+  return compared[0]?.one;
 }

@@ -14,12 +14,18 @@ export interface ChannelOptions {
   readonly stream: ClientChannel;
   readonly outbox: Outbox;
   readonly context: Context;
+  /** Called with the time that an answer took, ms. */
+  readonly onAnswer?: (tookMs: number) => void;
+  /** Called again and again while a call is waited for that may take longer than others. */
+  readonly onPatience?: () => void;
+  /** Whether the host has left a call on another session unanswered: then no call may take longer than others. */
+  readonly isDoubted?: () => boolean;
   /** Called once. `silent`: the server left a call unanswered, so it may sit on the session for as long as it lives. */
   readonly onDeath: (cause: 'silent' | 'gone') => void;
 }
 
 /** How many times the deadline is looked at before it passes. It is late by at most two looks. */
-const LOOKS_PER_DEADLINE = 10;
+const LOOKS_PER_DEADLINE = 20;
 
 export class Channel {
   /** Shared by all writes on the channel. */
@@ -27,6 +33,8 @@ export class Channel {
   readonly #client: SftpClient;
   readonly #outbox: Outbox;
   readonly #context: Context;
+  readonly #onPatience: () => void;
+  readonly #isDoubted: () => boolean;
   #capabilities = toCapabilities(new Map());
   #isSilent = false;
   #stopWatch: (() => void) | undefined;
@@ -35,13 +43,16 @@ export class Channel {
   #oldestQueuedBytes = 0;
   #silentLooks = 0;
 
-  constructor({ stream, outbox, context, onDeath }: ChannelOptions) {
-    this.writeWindow = new SendWindow(context.limits.writeWindowBytes);
+  constructor({ stream, outbox, context, onAnswer, onPatience, isDoubted, onDeath }: ChannelOptions) {
+    this.writeWindow = new SendWindow(context.limits.writeWindowBytes, () => this.#isFull);
     this.#outbox = outbox;
     this.#context = context;
+    this.#onPatience = onPatience ?? (() => undefined);
+    this.#isDoubted = isDoubted ?? (() => false);
     this.#client = new SftpClient({
       stream,
       onDrain: () => this.goOn(),
+      onAnswer: ({ askedAt }) => onAnswer?.(context.clock.monotonic() - askedAt),
       onEnd: (fault) => {
         this.#endWatch();
         this.writeWindow.close(fault);
@@ -76,10 +87,10 @@ export class Channel {
   /**
    * Sends one request and resolves with its answer. Rejects with the fault of the server's status, or with `HOST_UNREACHABLE`: at
    * once on a dead session, and when the request was the oldest unanswered one of the channel for its whole deadline (by default
-   * `callTimeoutMs`) after its bytes had left. That ends the session.
+   * `callTimeoutMs`; a longer one only as long as the host isn't doubted) after its bytes had left. That ends the session.
    */
   call<T>(what: string, request: requests.Request<T>, timeoutMs = this.#context.limits.callTimeoutMs): Promise<T> {
-    const answer = this.#client.request(request, { what, timeoutMs });
+    const answer = this.#client.request(request, { what, timeoutMs, askedAt: this.#context.clock.monotonic() });
     if (!this.isDead) this.#stopWatch ??= every(this.#context.clock, this.#lookIntervalMs(), () => this.#look());
     return answer;
   }
@@ -89,14 +100,12 @@ export class Channel {
    * until the promise settles.
    */
   write(handle: Buffer, data: Buffer, position: number): Promise<void> {
-    const answer = this.call('write', requests.write(handle, position, data));
-    if (this.#isFull) this.writeWindow.hold();
-    return answer;
+    return this.call('write', requests.write(handle, position, data));
   }
 
   /** To be called when the outbox was full and is no more. */
   goOn(): void {
-    if (!this.#isFull) this.writeWindow.release();
+    this.writeWindow.admit();
   }
 
   /** Ends the session; what is pending and what comes later rejects with `fault`. */
@@ -105,8 +114,9 @@ export class Channel {
   }
 
   async #askCapabilities(): Promise<ServerCapabilities> {
-    const { callTimeoutMs } = this.#context.limits;
-    const extensions = await this.#client.greet({ what: 'greet the SFTP server', timeoutMs: callTimeoutMs });
+    const { clock, limits } = this.#context;
+    const facts = { what: 'greet the SFTP server', timeoutMs: limits.callTimeoutMs, askedAt: clock.monotonic() };
+    const extensions = await this.#client.greet(facts);
     if (!offersLimits(extensions)) return toCapabilities(extensions);
     try {
       return toCapabilities(extensions, await this.call('ask for limits', requests.limits()));
@@ -139,9 +149,18 @@ export class Channel {
     }
     if (this.#outbox.sentBytes() < this.#oldestQueuedBytes) return;
     this.#silentLooks += 1;
-    if (this.#silentLooks * this.#lookIntervalMs() <= oldest.timeoutMs) return;
+    const timeoutMs = this.#deadlineOf(oldest);
+    if (this.#silentLooks * this.#lookIntervalMs() <= timeoutMs) return;
     this.#isSilent = true;
-    this.end(new Fault('HOST_UNREACHABLE', `no answer within ${oldest.timeoutMs} ms: ${oldest.what}`));
+    this.end(new Fault('HOST_UNREACHABLE', `no answer within ${timeoutMs} ms: ${oldest.what}`));
+  }
+
+  #deadlineOf({ timeoutMs }: CallFacts): number {
+    const { callTimeoutMs } = this.#context.limits;
+    if (timeoutMs <= callTimeoutMs) return timeoutMs;
+    if (this.#isDoubted()) return callTimeoutMs;
+    this.#onPatience();
+    return timeoutMs;
   }
 
   #endWatch(): void {

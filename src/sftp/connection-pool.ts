@@ -1,100 +1,175 @@
-// The connections to one host: made when first needed, shared by everybody, given up when idle. For now there is one; what grows
-// with the work (design §6: long links) grows here.
+// The connections to one host: made when needed, shared by everybody, given up when idle. One serves all but open files; files go to
+// whichever has the least work, and stay there.
 import { Fault, isFault } from '../core/problems.js';
+import { Breaker } from './breaker.js';
+import { type Lease, leastBusy } from './bulk-channels.js';
 import type { SshHostOptions } from './client-config.js';
 import { Connection } from './connection.js';
+import { Growth } from './growth.js';
 import type { Context } from './limits.js';
-import { after } from './timers.js';
+import { abortable, after, every } from './timers.js';
+
+/** What one caller has of the host, for the length of one `use`. */
+export interface Loan {
+  readonly connection: Connection;
+  /** A channel for an open file, maybe of another connection, which lives until it is released or `use` ends. */
+  readonly lendBulk: () => Promise<Lease>;
+}
 
 interface Member {
   readonly connection: Connection;
+  /** Callers, and open files. */
   users: number;
+  files: number;
   cancelIdle: () => void;
-}
-
-interface Failure {
-  readonly fault: Fault;
-  /** How many in a row. */
-  readonly count: number;
-  /** Monotonic ms; until then nobody tries again. */
-  readonly until: number;
 }
 
 export class ConnectionPool {
   readonly #host: SshHostOptions;
   readonly #context: Context;
+  readonly #breaker: Breaker;
+  readonly #growth: Growth;
   /** Those that have not ended; retired ones stay until their last user leaves. */
   readonly #members = new Set<Member>();
+  /** One handshake at a time: sshd drops some of many (MaxStartups). */
   #connecting: Promise<Member> | undefined;
-  #failure: Failure | undefined;
+  #files = 0;
+  #stopLooking: (() => void) | undefined;
   /** Aborts, with a fault, when the pool is closed. */
   readonly #closed = new AbortController();
 
   constructor(host: SshHostOptions, context: Context) {
     this.#host = host;
     this.#context = context;
+    this.#breaker = new Breaker(context);
+    this.#growth = new Growth(context.limits.maxConnections);
   }
 
   /**
-   * Lends a living connection for the length of `work`. Callers share one attempt to connect; while the pause after a failed one
-   * lasts, its fault is the answer at once: sshd punishes hasty clients (MaxStartups, PerSourcePenalties).
+   * Lends the host for the length of `work`. Where there is no connection, callers share one attempt to make it. After a failed one they
+   * get its fault: at once while a pause lasts, and then when the next attempt takes longer than `probePatienceMs`.
    */
-  async use<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
-    const member = this.#living() ?? (await this.#connect());
-    member.users += 1;
-    member.cancelIdle();
+  async use<T>(work: (loan: Loan) => Promise<T>): Promise<T> {
+    const member = this.#living()[0] ?? (await this.#connect());
+    const leave = this.#enter(member);
+    const leases = new Set<Lease>();
+    const lendBulk = async (): Promise<Lease> => {
+      const lease = await this.#lendFile(() => leases.delete(lease));
+      leases.add(lease);
+      return lease;
+    };
     try {
-      return await work(member.connection);
+      return await work({ connection: member.connection, lendBulk });
     } finally {
-      member.users -= 1;
-      if (member.users === 0) this.#rest(member);
+      for (const lease of leases) lease.release();
+      leave();
     }
   }
 
   /** Ends all connections and lets no new one be made. */
   async close(): Promise<void> {
     this.#closed.abort(new Fault('HOST_UNREACHABLE', 'the connections are closed'));
+    this.#stopLooking?.();
     await this.#connecting?.catch(() => {
       // Whoever waits for it is told.
     });
     await Promise.all([...this.#members].map((member) => this.#dismiss(member)));
   }
 
-  #living(): Member | undefined {
-    for (const member of this.#members) if (!member.connection.isRetired) return member;
-    return undefined;
+  /** The oldest first, so that with less work the others become idle. */
+  #living(): readonly Member[] {
+    return [...this.#members].filter((member) => !member.connection.isRetired);
   }
 
-  #connect(): Promise<Member> {
+  async #lendFile(onRelease: () => void): Promise<Lease> {
+    const work = ({ connection, files }: Member) => ({ writers: connection.load.writers, files });
+    const living = this.#living();
+    // Files are dealt out by chance among equals, but connections by age.
+    const member = leastBusy(living, work, () => 0) ?? (await this.#connect());
+    const leave = this.#enter(member);
+    member.files += 1;
+    this.#files += 1;
+    this.#stopLooking ??= every(this.#context.clock, this.#context.limits.growthLookMs, () => this.#look());
+    const giveBack = once(() => {
+      member.files -= 1;
+      this.#files -= 1;
+      if (this.#files === 0) this.#endLooking();
+      leave();
+    });
+    try {
+      const { channel, release } = await member.connection.lendBulk();
+      const end = once(() => {
+        release();
+        giveBack();
+        onRelease();
+      });
+      return { channel, release: end };
+    } catch (error) {
+      giveBack();
+      throw error;
+    }
+  }
+
+  #look(): void {
+    if (this.#connecting !== undefined) return;
+    const living = this.#living();
+    const { clock } = this.#context;
+    const loads = living.map(({ connection }) => connection.load);
+    if (living.length === 0 || !this.#growth.look(clock.monotonic(), loads)) return;
+    this.#attempt().catch(() => this.#growth.refused(clock.monotonic()));
+  }
+
+  #endLooking(): void {
+    this.#stopLooking?.();
+    this.#stopLooking = undefined;
+  }
+
+  async #connect(): Promise<Member> {
     const { signal } = this.#closed;
-    if (signal.aborted) return Promise.reject(signal.reason as Fault);
-    const failure = this.#failure;
-    if (failure !== undefined && this.#context.clock.monotonic() < failure.until) return Promise.reject(failure.fault);
-    this.#connecting ??= this.#attempt().finally(() => {
+    signal.throwIfAborted();
+    const { fault } = this.#breaker;
+    if (fault === undefined) return this.#attempt();
+    if (!this.#breaker.mayTry) throw fault;
+    const { clock, limits } = this.#context;
+    const late = new AbortController();
+    const cancel = after(clock, limits.probePatienceMs, () => late.abort(fault));
+    try {
+      return await abortable(this.#attempt(), late.signal);
+    } finally {
+      cancel();
+    }
+  }
+
+  /** The one that is under way, or a new one. */
+  #attempt(): Promise<Member> {
+    this.#connecting ??= this.#open().finally(() => {
       this.#connecting = undefined;
     });
     return this.#connecting;
   }
 
-  async #attempt(): Promise<Member> {
+  async #open(): Promise<Member> {
     const { log } = this.#context;
     const host = this.#host.profile.id;
     try {
       const connection = await Connection.open(this.#host, this.#context, this.#closed.signal);
-      this.#failure = undefined;
-      log.info({ host }, 'host connected');
-      return this.#admit(connection);
+      this.#breaker.succeeded();
+      const member = this.#admit(connection);
+      log.info({ host, connections: this.#members.size }, 'host connected');
+      return member;
     } catch (error) {
+      // One that is wanted beside others says nothing of those.
+      const isExtra = this.#living().length > 0;
       if (isFault(error)) {
-        this.#failure = this.#nextFailure(error);
-        log.warn({ host, code: error.code, error: error.message, attempts: this.#failure.count }, 'host did not connect');
+        const attempts = isExtra ? 1 : this.#breaker.failed(error);
+        log.warn({ host, code: error.code, error: error.message, attempts, isExtra }, 'host did not connect');
       }
       throw error;
     }
   }
 
   #admit(connection: Connection): Member {
-    const member: Member = { connection, users: 0, cancelIdle: () => undefined };
+    const member: Member = { connection, users: 0, files: 0, cancelIdle: () => undefined };
     this.#members.add(member);
     const onEnd = (): void => {
       this.#members.delete(member);
@@ -102,15 +177,18 @@ export class ConnectionPool {
       this.#context.log.info({ host: this.#host.profile.id, reason: String(connection.ended.reason) }, 'host disconnected');
     };
     connection.ended.addEventListener('abort', onEnd, { once: true });
+    this.#rest(member);
     return member;
   }
 
-  /** Exponential, with as much jitter again so that many gateways don't knock in step. */
-  #nextFailure(fault: Fault): Failure {
-    const { clock, limits, random } = this.#context;
-    const count = (this.#failure?.count ?? 0) + 1;
-    const pauseMs = Math.min(limits.maxBackOffMs, limits.backOffMs * 2 ** (count - 1));
-    return { fault, count, until: clock.monotonic() + pauseMs * (0.5 + random() / 2) };
+  /** Keeps the connection from being idle until what it returns is called. */
+  #enter(member: Member): () => void {
+    member.users += 1;
+    member.cancelIdle();
+    return () => {
+      member.users -= 1;
+      if (member.users === 0) this.#rest(member);
+    };
   }
 
   #rest(member: Member): void {
@@ -127,4 +205,13 @@ export class ConnectionPool {
     member.cancelIdle();
     await member.connection.close();
   }
+}
+
+function once(action: () => void): () => void {
+  let isDone = false;
+  return () => {
+    if (isDone) return;
+    isDone = true;
+    action();
+  };
 }

@@ -5,9 +5,11 @@ import { Fault } from '../core/problems.js';
 import { BulkChannels, type Lease } from './bulk-channels.js';
 import { Channel } from './channel.js';
 import { answerPasswordPrompt, clientConfig, type SshHostOptions } from './client-config.js';
+import type { ConnectionLoad } from './growth.js';
 import { expectHostKeys } from './host-keys.js';
 import type { Context } from './limits.js';
-import { type Outbox, outboxOf } from './outbox.js';
+import { goOnInTurn, type Outbox, outboxOf } from './outbox.js';
+import { realpath } from './requests.js';
 import { type ConnectionPhase, toConnectionFault, toSessionFault } from './status-codes.js';
 import { abortable, after, every } from './timers.js';
 
@@ -30,6 +32,10 @@ export class Connection {
   #keyRefusal: string | undefined;
   #control: Promise<Channel> | undefined;
   #isRetired = false;
+  #roundTripMs = Infinity;
+  /** Bytes that were acknowledged on channels that are no more. */
+  #earlierBytes = 0;
+  #isAsking = false;
 
   /** Connects, authenticates and opens the control channel; rejects with a fault within `connectTimeoutMs`, or with the signal's. */
   static async open(host: SshHostOptions, context: Context, signal: AbortSignal): Promise<Connection> {
@@ -60,11 +66,10 @@ export class Connection {
       limit: context.limits.bulkChannels,
       open: () => this.#openChannel(),
       fallBack: () => this.control(),
+      random: context.random,
     });
     this.#socket = connect({ host: host.address, port: host.port, noDelay: true });
-    this.#outbox = outboxOf(this.#socket, () => {
-      for (const channel of this.#channels) channel.goOn();
-    });
+    this.#outbox = outboxOf(this.#socket, () => goOnInTurn(this.#channels, () => this.#outbox.isFull()));
     this.#client = new ssh2.Client();
     this.#client.on('error', (error) => this.#end(this.#faultOf(error)));
     this.#client.on('close', () => this.#end(new Fault('HOST_UNREACHABLE', `the connection to ${host.profile.id} was closed`)));
@@ -73,6 +78,16 @@ export class Connection {
   /** Nothing new should be begun on it: it has ended, or a session on it was lost to a server that no longer answers. */
   get isRetired(): boolean {
     return this.#isRetired || this.#ended.signal.aborted;
+  }
+
+  get load(): ConnectionLoad {
+    const loads = [...this.#channels].map((channel) => channel.writeWindow.load);
+    return {
+      writers: loads.reduce((sum, { writers }) => sum + writers, 0),
+      writtenBytes: loads.reduce((sum, { givenBytes }) => sum + givenBytes, this.#earlierBytes),
+      underWayBytes: loads.reduce((sum, { takenBytes }) => sum + takenBytes, 0),
+      roundTripMs: this.#roundTripMs,
+    };
   }
 
   /** The channel for everything but open files. One that died is replaced. */
@@ -161,6 +176,11 @@ export class Connection {
       stream,
       context: this.#context,
       outbox: this.#outbox,
+      onAnswer: (tookMs) => {
+        this.#roundTripMs = Math.min(this.#roundTripMs, tookMs);
+      },
+      onPatience: () => void this.#askBeside(channel),
+      isDoubted: () => this.#isRetired,
       onDeath: (cause) => this.#forget(channel, cause),
     });
     this.#channels.add(channel);
@@ -199,8 +219,29 @@ export class Connection {
     }
   }
 
+  /**
+   * Asks for a sign of life by another session, while one keeps us waiting for longer than any dead host may: its server may sit in an
+   * fsync, and no host answers nothing meanwhile. Whoever leaves this unanswered retires the connection.
+   */
+  async #askBeside(waiting: Channel): Promise<void> {
+    if (this.#isAsking || this.isRetired) return;
+    this.#isAsking = true;
+    let release = (): void => undefined;
+    try {
+      let channel = await this.control();
+      if (channel === waiting) ({ channel, release } = await this.#bulk.lend());
+      if (channel !== waiting) await channel.call('ask for a sign of life', realpath('.'));
+    } catch {
+      // Its end tells by itself; a refusal is a sign of life, too.
+    } finally {
+      release();
+      this.#isAsking = false;
+    }
+  }
+
   #forget(channel: Channel, cause: 'silent' | 'gone'): void {
     this.#channels.delete(channel);
+    this.#earlierBytes += channel.writeWindow.load.givenBytes;
     // sshd keeps a session whose server hangs, and counts it: better a new connection than one lost session after the other.
     if (cause === 'silent') this.#isRetired = true;
   }

@@ -1,7 +1,7 @@
 // The room of SSH hosts. Its secret: ssh2, and how one gets from a host's name to bytes on its disk and notices in time when one
 // doesn't. Compose makes the repository; core and assembly call it by its role. It may import core, ssh2 and node:* alone.
 //
-//   connection-pool → connection → channel (one SFTP session) → sftp-client → an ssh2 channel      who talks to whom
+//   connection-pool (breaker, growth) → connection → channel (an SFTP session) → sftp-client       who talks to whom
 //   requests, answers, attributes, space, wire                            SFTP version 3 in bytes
 //   ssh-host, open-file, command                                          the roles, as requests on those
 import type { Clock, Host, HostProfile, HostRepository, Log } from '../core/ports.js';
@@ -24,6 +24,8 @@ export interface HostRepositoryOptions {
   readonly limits?: Partial<SftpLimits>;
   /** 0 ≤ value < 1; default Math.random. */
   readonly random?: () => number;
+  /** Told of bytes that reads have brought, so that their garbage can be collected in time. Default: nobody is. */
+  readonly onBytesRead?: (bytes: number) => void;
 }
 
 /** Connects to nobody yet. Throws on a host without a usable host key, and on an id that is there twice. */
@@ -39,7 +41,7 @@ class SshHostRepository implements HostRepository {
   >();
 
   constructor(options: HostRepositoryOptions) {
-    const { hosts, clock, log, limits, random = Math.random } = options;
+    const { hosts, clock, log, limits, random = Math.random, onBytesRead = () => undefined } = options;
     this.profiles = hosts.map((host) => host.profile);
     for (const host of hosts) {
       const { profile, writeWindowBytes } = host;
@@ -47,7 +49,7 @@ class SshHostRepository implements HostRepository {
       // The connection asks for them again; here it is about a mistake in the configuration, which shows at the start.
       expectHostKeys(host);
       const own = writeWindowBytes === undefined ? {} : { writeWindowBytes };
-      const context = { clock, log, random, limits: { ...DEFAULT_LIMITS, ...limits, ...own } };
+      const context = { clock, log, random, onBytesRead, limits: { ...DEFAULT_LIMITS, ...limits, ...own } };
       this.#hosts.set(profile.id, { profile, context, pool: new ConnectionPool(host, context) });
     }
   }
@@ -55,9 +57,9 @@ class SshHostRepository implements HostRepository {
   async use<T>(hostId: string, work: (host: Host) => Promise<T>): Promise<T> {
     const host = this.#hosts.get(hostId);
     if (host === undefined) throw new Fault('HOST_UNKNOWN', `no host has the id ${JSON.stringify(hostId)}`);
-    return host.pool.use(async (connection) => {
-      const { offers } = (await connection.control()).capabilities;
-      return work(new SshHost(host.profile, offers, connection, host.context));
+    return host.pool.use(async (loan) => {
+      const { offers } = (await loan.connection.control()).capabilities;
+      return work(new SshHost(host.profile, offers, loan, host.context));
     });
   }
 

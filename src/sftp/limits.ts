@@ -15,9 +15,21 @@ export interface SftpLimits {
   readonly pingIntervalMs: number;
   /** A connection nobody used for this long is closed. */
   readonly idleTimeoutMs: number;
-  /** First and longest pause after failed attempts to connect; callers meanwhile get the last fault at once. */
+  /**
+   * First and longest pause after failed attempts to connect; callers meanwhile get the last fault at once. A host that comes back is used
+   * again within the longest.
+   */
   readonly backOffMs: number;
   readonly maxBackOffMs: number;
+  /** The same for a host that turned us away, or isn't who we know: each further try may lock the account. */
+  readonly refusalBackOffMs: number;
+  readonly maxRefusalBackOffMs: number;
+  /** How long a caller waits for an attempt after one that failed. It goes on without him. */
+  readonly probePatienceMs: number;
+  /** Connections per host. */
+  readonly maxConnections: number;
+  /** How often it is looked whether one more would pay, while files are open. */
+  readonly growthLookMs: number;
   /**
    * Bytes of writes under way per channel, shared fairly by its files: the SSH window that OpenSSH grants a channel. With 1 MiB half
    * the rate is left at a round trip of 50 ms, 4 MiB and more gain nothing and cost memory. ProFTPD grants 4 GiB: there this is the
@@ -40,7 +52,12 @@ export const DEFAULT_LIMITS: SftpLimits = {
   pingIntervalMs: 3_000,
   idleTimeoutMs: 60_000,
   backOffMs: 250,
-  maxBackOffMs: 10_000,
+  maxBackOffMs: 8_000,
+  refusalBackOffMs: 5_000,
+  maxRefusalBackOffMs: 60_000,
+  probePatienceMs: 2_000,
+  maxConnections: 4,
+  growthLookMs: 200,
   writeWindowBytes: 2 * MIB,
   readWindowBytes: 2 * MIB,
   bulkChannels: 4,
@@ -53,4 +70,6 @@ export interface Context {
   readonly limits: SftpLimits;
   /** 0 ≤ value < 1; for jitter. */
   readonly random: () => number;
+  /** Told of bytes that reads have brought. */
+  readonly onBytesRead: (bytes: number) => void;
 }

@@ -3,7 +3,7 @@ import type { FileFacts, HashAlgorithm, OpenFile, WriteOptions } from '../core/p
 import { Fault, isFault } from '../core/problems.js';
 import type { RemotePath } from '../core/remote-path.js';
 import type { Channel } from './channel.js';
-import type { SftpLimits } from './limits.js';
+import type { Context } from './limits.js';
 import { writePipelined } from './pipelined-writer.js';
 import { readAhead } from './read-ahead.js';
 import * as requests from './requests.js';
@@ -13,7 +13,7 @@ export interface SshFileOptions {
   readonly handle: Buffer;
   /** For messages alone: the file may have been renamed since. */
   readonly path: RemotePath;
-  readonly limits: SftpLimits;
+  readonly context: Context;
   /** Gives the channel back to its connection. */
   readonly release: () => void;
 }
@@ -39,16 +39,25 @@ export class SshFile implements OpenFile {
   }
 
   read(offset: number, lengthBytes: number, signal?: AbortSignal): AsyncIterable<Uint8Array> {
-    const { channel, handle, limits } = this.#options;
-    const windowBytes = limits.readWindowBytes;
-    return readAhead({ channel, handle, offset, lengthBytes, windowBytes, ...(signal === undefined ? {} : { signal }) });
+    const { channel, handle, context } = this.#options;
+    const windowBytes = context.limits.readWindowBytes;
+    const onBytes = context.onBytesRead;
+    return readAhead({
+      channel,
+      handle,
+      offset,
+      lengthBytes,
+      windowBytes,
+      onBytes,
+      ...(signal === undefined ? {} : { signal }),
+    });
   }
 
   async hash(algorithm: HashAlgorithm, offset: number, lengthBytes: number): Promise<string> {
-    const { channel, handle, path, limits } = this.#options;
+    const { channel, handle, path, context } = this.#options;
     if (!channel.capabilities.offers.checkFile) throw new Fault('HOST_UNSUPPORTED', 'the SFTP server hashes no files');
     const request = requests.checkFile(handle, algorithm, { offset, lengthBytes });
-    return channel.call(`hash ${path}`, request, limits.slowCallTimeoutMs);
+    return channel.call(`hash ${path}`, request, context.limits.slowCallTimeoutMs);
   }
 
   facts(): Promise<FileFacts> {
@@ -62,17 +71,17 @@ export class SshFile implements OpenFile {
   }
 
   async sync(): Promise<void> {
-    const { channel, handle, path, limits } = this.#options;
+    const { channel, handle, path, context } = this.#options;
     if (!channel.capabilities.offers.fsync) return;
-    await channel.call(`fsync ${path}`, requests.fsync(handle), limits.slowCallTimeoutMs);
+    await channel.call(`fsync ${path}`, requests.fsync(handle), context.limits.slowCallTimeoutMs);
   }
 
   async close(): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    const { channel, handle, path, limits, release } = this.#options;
+    const { channel, handle, path, context, release } = this.#options;
     try {
-      await channel.call(`close ${path}`, requests.close(handle), limits.slowCallTimeoutMs);
+      await channel.call(`close ${path}`, requests.close(handle), context.limits.slowCallTimeoutMs);
     } catch {
       // The handle is gone all the same: refused means it wasn't there, and a dead session takes its handles along.
     } finally {

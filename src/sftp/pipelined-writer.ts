@@ -21,11 +21,13 @@ export interface PipelinedWrite extends WriteOptions {
 export async function writePipelined(options: PipelinedWrite): Promise<void> {
   options.signal.throwIfAborted();
   const run = new Run(options);
+  const leave = options.channel.writeWindow.join();
   const onAbort = (): void => run.fail(options.signal.reason);
   options.signal.addEventListener('abort', onAbort, { once: true });
   try {
     await run.finish();
   } finally {
+    leave();
     options.signal.removeEventListener('abort', onAbort);
   }
 }

@@ -13,6 +13,8 @@ export interface ReadAhead {
   readonly lengthBytes: number;
   /** How many bytes may have been asked for and not yet yielded. */
   readonly windowBytes: number;
+  /** Told of the bytes of each piece. */
+  readonly onBytes: (bytes: number) => void;
   readonly signal?: AbortSignal;
 }
 
@@ -53,6 +55,7 @@ export async function* readAhead(options: ReadAhead): AsyncGenerator<Uint8Array,
     // A server may answer with less before the end (draft-ietf-secsh-filexfer-02 §6.4): the rest comes before what follows.
     const missingBytes = request.lengthBytes - data.length;
     if (missingBytes > 0) requests.unshift(ask(request.position + data.length, missingBytes));
+    options.onBytes(data.length);
     yield data;
   }
 }

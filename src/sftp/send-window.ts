@@ -1,5 +1,14 @@
 // The bound on bytes of writes under way on one channel, shared fairly by the files that write there.
 
+/** What the window tells of the work on its channel. */
+export interface WindowLoad {
+  /** Files that are being written. */
+  readonly writers: number;
+  readonly takenBytes: number;
+  /** Given back so far. */
+  readonly givenBytes: number;
+}
+
 interface Waiter {
   readonly bytes: number;
   readonly enter: () => void;
@@ -8,13 +17,29 @@ interface Waiter {
 
 export class SendWindow {
   readonly #limitBytes: number;
+  readonly #isShut: () => boolean;
   readonly #waiters = new Set<Waiter>();
   #takenBytes = 0;
-  #isHeld = false;
+  #givenBytes = 0;
+  #writers = 0;
   #closed: { readonly reason: unknown } | undefined;
 
-  constructor(limitBytes: number) {
+  /** `isShut`: whether nobody may come in, although there is room; `admit` is to be called when that has changed. */
+  constructor(limitBytes: number, isShut: () => boolean = () => false) {
     this.#limitBytes = limitBytes;
+    this.#isShut = isShut;
+  }
+
+  get load(): WindowLoad {
+    return { writers: this.#writers, takenBytes: this.#takenBytes, givenBytes: this.#givenBytes };
+  }
+
+  /** To be called by a file that begins to write; what it returns, once, when it has ended. */
+  join(): () => void {
+    this.#writers += 1;
+    return () => {
+      this.#writers -= 1;
+    };
   }
 
   /**
@@ -40,7 +65,7 @@ export class SendWindow {
       const onAbort = (): void => {
         waiter.refuse(signal.reason);
         // The one who left may have been too big for the room there is; the next may fit.
-        this.#admit();
+        this.admit();
       };
       const waiter: Waiter = {
         bytes,
@@ -65,17 +90,8 @@ export class SendWindow {
 
   give(bytes: number): void {
     this.#takenBytes -= bytes;
-    this.#admit();
-  }
-
-  /** Lets nobody in until `release`: what took bytes last has not left yet. */
-  hold(): void {
-    this.#isHeld = true;
-  }
-
-  release(): void {
-    this.#isHeld = false;
-    this.#admit();
+    this.#givenBytes += bytes;
+    this.admit();
   }
 
   /** Turns everybody away with `reason`, now and later. */
@@ -84,7 +100,8 @@ export class SendWindow {
     for (const waiter of [...this.#waiters]) waiter.refuse(reason);
   }
 
-  #admit(): void {
+  /** Lets in whoever there is room for now. */
+  admit(): void {
     for (const waiter of this.#waiters) {
       if (!this.#hasRoom(waiter.bytes)) return;
       this.#takenBytes += waiter.bytes;
@@ -93,7 +110,7 @@ export class SendWindow {
   }
 
   #hasRoom(bytes: number): boolean {
-    if (this.#isHeld) return false;
+    if (this.#isShut()) return false;
     return this.#takenBytes === 0 || this.#takenBytes + bytes <= this.#limitBytes;
   }
 }

@@ -16,6 +16,8 @@ export interface SftpClientOptions {
   readonly onEnd: (fault: Fault) => void;
   /** The stream has taken all it was given, after `isFull`. */
   readonly onDrain: () => void;
+  /** Called with each call that was answered. */
+  readonly onAnswer?: (call: CallFacts) => void;
   /** Default 0. */
   readonly firstId?: number;
 }
@@ -24,6 +26,8 @@ export interface SftpClientOptions {
 export interface CallFacts {
   readonly what: string;
   readonly timeoutMs: number;
+  /** Monotonic ms. */
+  readonly askedAt: number;
 }
 
 /** Stands for the id of the greeting, which has none. */
@@ -149,6 +153,7 @@ export class SftpClient {
     // Where this throws the call is still pending, and ends with the session.
     call.answer({ type, fields });
     this.#pending.delete(id);
+    this.#options.onAnswer?.(call);
   }
 
   get #isGreeting(): boolean {
@@ -175,7 +180,7 @@ interface Expected<T> extends CallFacts {
 }
 
 /** A function of its own, so that nothing of the request but what it is given is held until the answer comes. */
-function pendingCall<T>({ what, timeoutMs, read, resolve, reject }: Expected<T>): PendingCall {
+function pendingCall<T>({ what, timeoutMs, askedAt, read, resolve, reject }: Expected<T>): PendingCall {
   const answer = (reply: Reply): void => {
     try {
       resolve(read(reply));
@@ -184,5 +189,5 @@ function pendingCall<T>({ what, timeoutMs, read, resolve, reject }: Expected<T>)
       reject(toFault(error, what));
     }
   };
-  return { what, timeoutMs, answer, reject };
+  return { what, timeoutMs, askedAt, answer, reject };
 }

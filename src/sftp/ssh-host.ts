@@ -15,6 +15,7 @@ import { isSafeName, joinPath, type RemotePath } from '../core/remote-path.js';
 import type { Channel } from './channel.js';
 import { runCommand } from './command.js';
 import type { Connection } from './connection.js';
+import type { Loan } from './connection-pool.js';
 import type { Context } from './limits.js';
 import { SshFile } from './open-file.js';
 import * as requests from './requests.js';
@@ -36,12 +37,14 @@ export class SshHost implements Host {
   readonly profile: HostProfile;
   readonly offers: HostOffers;
   readonly #connection: Connection;
+  readonly #loan: Loan;
   readonly #context: Context;
 
-  constructor(profile: HostProfile, offers: HostOffers, connection: Connection, context: Context) {
+  constructor(profile: HostProfile, offers: HostOffers, loan: Loan, context: Context) {
     this.profile = profile;
     this.offers = offers;
-    this.#connection = connection;
+    this.#connection = loan.connection;
+    this.#loan = loan;
     this.#context = context;
   }
 
@@ -77,12 +80,12 @@ export class SshHost implements Host {
   }
 
   async open(path: RemotePath, mode: OpenMode): Promise<OpenFile> {
-    const { channel, release } = await this.#connection.lendBulk();
+    const { channel, release } = await this.#loan.lendBulk();
     const flags = OPEN_FLAGS[mode];
     const attributes = mode === 'create-private' ? { mode: PRIVATE_MODE } : {};
     try {
       const handle = await channel.call(`open ${path}`, requests.open(path, flags, attributes));
-      return new SshFile({ channel, handle, path, limits: this.#context.limits, release });
+      return new SshFile({ channel, handle, path, context: this.#context, release });
     } catch (error) {
       release();
       if (mode === 'create' || mode === 'create-private') await this.#throwIfThere(path, error);

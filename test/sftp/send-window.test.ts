@@ -59,29 +59,45 @@ describe('send window', () => {
   });
 
   it('has what was let in used at once, before the next is let in', async () => {
-    const window = new SendWindow(10);
+    let isShut = false;
+    const window = new SendWindow(10, () => isShut);
     const used: string[] = [];
     const use = (name: string) => (): void => {
       used.push(name);
-      if (name === 'second') window.hold();
+      if (name === 'second') isShut = true;
     };
     await window.take(10, never, use('first'));
     const waiting = ['second', 'third', 'fourth'].map((name) => window.take(1, never, use(name)));
     window.give(10);
     await waiting[0];
     expect(used).toEqual(['first', 'second']);
-    window.release();
+    isShut = false;
+    window.admit();
     await Promise.all(waiting);
     expect(used).toEqual(['first', 'second', 'third', 'fourth']);
   });
 
-  it('lets nobody in while it is held', async () => {
-    const window = new SendWindow(10);
-    window.hold();
+  it('lets nobody in while it is shut', async () => {
+    let isShut = true;
+    const window = new SendWindow(10, () => isShut);
     const waiting = window.take(1, never);
+    window.admit();
     expect(await isSettled(waiting)).toBe(false);
-    window.release();
+    isShut = false;
+    window.admit();
     await waiting;
+  });
+
+  it('tells how many write, how much is taken, and how much was given back', async () => {
+    const window = new SendWindow(10);
+    const leave = window.join();
+    await window.take(8, never);
+    const waiting = window.take(4, never);
+    expect(window.load).toEqual({ writers: 1, takenBytes: 8, givenBytes: 0 });
+    window.give(8);
+    await waiting;
+    leave();
+    expect(window.load).toEqual({ writers: 0, takenBytes: 4, givenBytes: 8 });
   });
 
   it('passes on what the use of it throws', async () => {

@@ -9,6 +9,7 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
   rmSync,
   writeFileSync,
 } from 'node:fs';
@@ -33,6 +34,8 @@ const ADDRESS = '127.0.0.1';
 const START_ATTEMPTS = 5;
 
 export interface SshdOptions {
+  /** Whom clients log in as; default `longshore-test` where the tests run as root. */
+  readonly login?: 'unprivileged' | 'ourselves';
   /** The SFTP subsystem; default the distribution's sftp-server. May be a wrapper's path with arguments, or `internal-sftp`. */
   readonly sftpCommand?: string;
   /** `ForceCommand internal-sftp`: no commands. */
@@ -64,15 +67,22 @@ export interface Sshd {
   /** Freezes those processes (SIGSTOP), or lets them go on. */
   pause(program?: string): void;
   resume(program?: string): void;
-  /** Kills all sessions, and the listener unless it is to stay. */
-  kill(what: 'sessions' | 'everything'): Promise<void>;
+  /** Freezes the listener with all it has started, or lets it go on: the kernel still takes connections. */
+  freeze(): void;
+  thaw(): void;
+  /** Files below `root` that the servers have open, by Linux's /proc. */
+  openFiles(): readonly string[];
+  /** Kills all sessions, the listener, or both. */
+  kill(what: 'sessions' | 'listener' | 'everything'): Promise<void>;
   /** Listens again, on the same port, after `kill('everything')`. */
   restart(): Promise<void>;
+  /** To be called between the two: the host has another key then. */
+  changeHostKey(): void;
   stop(): Promise<void>;
 }
 
 export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
-  const login = ensureLogin();
+  const login = options.login === 'ourselves' ? userInfo() : ensureLogin();
   const directory = mkdtempSync(join(tmpdir(), 'longshore-sshd-'));
   chmodSync(directory, 0o755);
   const root = join(directory, 'root');
@@ -86,9 +96,9 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
   let { listener } = started;
   const children = (program?: string): readonly number[] => descendants(listener.process.pid, program);
   const signalAll = (pids: readonly number[], signal: NodeJS.Signals): void => pids.forEach((pid) => sendSignal(pid, signal));
-  const kill = async (what: 'sessions' | 'everything'): Promise<void> => {
-    const sessions = children();
-    if (what === 'everything') {
+  const kill = async (what: 'sessions' | 'listener' | 'everything'): Promise<void> => {
+    const sessions = what === 'listener' ? [] : children();
+    if (what !== 'sessions') {
       sendSignal(listener.process.pid, 'SIGKILL');
       await listener.exited;
     }
@@ -113,9 +123,25 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
     children,
     pause: (program) => signalAll(children(program), 'SIGSTOP'),
     resume: (program) => signalAll(children(program), 'SIGCONT'),
+    freeze: () => {
+      sendSignal(listener.process.pid, 'SIGSTOP');
+      signalAll(children(), 'SIGSTOP');
+    },
+    thaw: () => {
+      signalAll(children(), 'SIGCONT');
+      sendSignal(listener.process.pid, 'SIGCONT');
+    },
+    openFiles: () =>
+      children()
+        .flatMap(openFilesOf)
+        .filter((file) => file.startsWith(`${root}/`)),
     kill,
     restart: async () => {
       listener = await startListener(directory);
+    },
+    changeHostKey: () => {
+      rmSync(hostKeyFile);
+      makeKey(directory, 'host');
     },
     stop: async () => {
       await kill('everything');
@@ -261,6 +287,14 @@ function descendants(pid: number | undefined, program?: string): readonly number
   return processes
     .filter((one) => one.pid !== pid && family.has(one.pid) && (program === undefined || one.program === program))
     .map((one) => one.pid);
+}
+
+function openFilesOf(pid: number): readonly string[] {
+  try {
+    return readdirSync(`/proc/${pid}/fd`).map((fd) => readlinkSync(`/proc/${pid}/fd/${fd}`));
+  } catch {
+    return []; // It, or one of its files, has been closed meanwhile: the next look tells.
+  }
 }
 
 function sendSignal(pid: number | undefined, signal: NodeJS.Signals): void {
