@@ -1,6 +1,6 @@
 // Small files and directories of ours on a host, done so that a crash in between leaves either the old state or the new.
-import type { Hashing, Host, OpenFile } from '../core/ports.js';
-import { isFault } from '../core/problems.js';
+import type { DirectoryEntry, Hashing, Host, OpenFile } from '../core/ports.js';
+import { Fault, isFault } from '../core/problems.js';
 import { joinPath } from '../core/remote-path.js';
 import type { RemotePath } from '../core/remote-path.js';
 import { readAll } from './received.js';
@@ -12,6 +12,53 @@ const PRIVATE_DIRECTORY = 0o700;
 
 export function freshNonce(hashing: Hashing): string {
   return hashing.nonce(NONCE_BYTES);
+}
+
+/** Like Promise.all, but nothing runs on behind a rejection: all have ended when it settles. */
+export async function settled<T extends readonly Promise<unknown>[] | []>(
+  promises: T,
+): Promise<{ -readonly [K in keyof T]: Awaited<T[K]> }> {
+  await Promise.allSettled(promises);
+  return Promise.all(promises);
+}
+
+/** `work` over all items, with at most `atOnce` under way. */
+export async function mapBounded<T, R>(items: readonly T[], atOnce: number, work: (item: T) => Promise<R>): Promise<R[]> {
+  const results = new Array<R>(items.length);
+  const queue = items.entries();
+  const worker = async () => {
+    for (const [at, item] of queue) results[at] = await work(item);
+  };
+  await settled(Array.from({ length: Math.min(atOnce, items.length) }, worker));
+  return results;
+}
+
+/**
+ * Opens a file that we made. `NOT_FOUND` when something else has taken its place: a link would lead us elsewhere. To read a FIFO
+ * would hold the whole session up, so there it is looked at first; to open one for writing too does not, so the look goes beside.
+ */
+export async function openOurs(host: Host, path: RemotePath, mode: 'read' | 'write'): Promise<OpenFile> {
+  if (mode === 'read') {
+    await checkRegular(host, path);
+    return host.open(path, mode);
+  }
+  const [look, opening] = await Promise.allSettled([checkRegular(host, path), host.open(path, mode)]);
+  if (look.status === 'fulfilled' && opening.status === 'fulfilled') return opening.value;
+  if (opening.status === 'fulfilled') await opening.value.close();
+  throw look.status === 'rejected' ? look.reason : (opening as PromiseRejectedResult).reason;
+}
+
+async function checkRegular(host: Host, path: RemotePath): Promise<void> {
+  if ((await host.lstat(path))?.kind !== 'file') throw new Fault('NOT_FOUND', `${path} is no file of ours any more`);
+}
+
+export async function listOrNothing(host: Host, path: RemotePath): Promise<readonly DirectoryEntry[]> {
+  try {
+    return await host.list(path);
+  } catch (error) {
+    if (isFault(error, 'NOT_FOUND', 'PERMISSION_DENIED')) return [];
+    throw error;
+  }
 }
 
 /** Closes whatever happens. */
@@ -75,6 +122,15 @@ export async function removeFile(host: Host, path: RemotePath): Promise<void> {
     await host.unlink(path);
   } catch (error) {
     if (!isFault(error, 'NOT_FOUND')) throw error;
+  }
+}
+
+/** For what is cleaned in passing: whoever comes later finds it again. */
+export async function removeQuietly(host: Host, path: RemotePath): Promise<void> {
+  try {
+    await removeFile(host, path);
+  } catch (error) {
+    if (!isFault(error)) throw error;
   }
 }
 

@@ -4,8 +4,8 @@ import type { Clock, Hashing, Host } from '../core/ports.js';
 import { ProblemError, isFault, refused } from '../core/problems.js';
 import { STAGING_NAME, joinPath, pathsBetween } from '../core/remote-path.js';
 import type { RemotePath } from '../core/remote-path.js';
-import type { Target } from '../core/target.js';
-import { freshNonce, inDirectories, removeFile, removeIfEmpty, withFile } from './files.js';
+import type { Place } from '../core/staging.js';
+import { freshNonce, inDirectories, removeIfEmpty, removeQuietly, settled, withFile } from './files.js';
 import type { ProbedPowers } from './probe.js';
 import { probePowers } from './probe.js';
 
@@ -35,7 +35,7 @@ export class Homes {
   }
 
   /** `PERMISSION_DENIED` when our account can't write where the target would be. */
-  of(host: Host, place: Pick<Target, 'root' | 'base'>): Promise<Home> {
+  of(host: Host, place: Place): Promise<Home> {
     return this.#homes.recall(`${host.profile.id} ${place.base}`, () => this.#search(host, place));
   }
 
@@ -45,7 +45,19 @@ export class Homes {
     return places.filter((place) => place.hostId === host.profile.id).map((place) => place.staging);
   }
 
-  async #search(host: Host, place: Pick<Target, 'root' | 'base'>): Promise<Home> {
+  /** The host's clock less ours, ms; undefined where nothing tells, because nowhere on it may we write. */
+  async clockOffsetMs(host: Host, places: readonly Place[]): Promise<number | undefined> {
+    for (const place of places) {
+      try {
+        return (await this.of(host, place)).powers.clockOffsetMs;
+      } catch (error) {
+        if (!(error instanceof ProblemError) && !isFault(error, 'PERMISSION_DENIED', 'NOT_FOUND')) throw error;
+      }
+    }
+    return undefined;
+  }
+
+  async #search(host: Host, place: Place): Promise<Home> {
     for (const directory of await this.#candidates(host, place)) {
       const staging = joinPath(directory, STAGING_NAME);
       if (!(await this.#fits(host, staging, place.base))) continue;
@@ -63,10 +75,10 @@ export class Homes {
   }
 
   /** Topmost first; without those that are known to lie on another file system. */
-  async #candidates(host: Host, place: Pick<Target, 'root' | 'base'>): Promise<readonly RemotePath[]> {
+  async #candidates(host: Host, place: Place): Promise<readonly RemotePath[]> {
     const all = pathsBetween(place.root, place.base);
     if (!host.offers.space) return [place.base];
-    const spaces = await Promise.all(all.map((path) => host.space(path)));
+    const spaces = await settled(all.map((path) => host.space(path)));
     const wanted = spaces.at(-1)?.fileSystem;
     return all.filter((_, at) => spaces[at]?.fileSystem === wanted);
   }
@@ -122,14 +134,5 @@ class Memory<T> {
   async all(): Promise<readonly T[]> {
     const settled = await Promise.allSettled([...this.#entries.values()].map((entry) => entry.found));
     return settled.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
-  }
-}
-
-/** The probe's leftovers, where a refusal to remove says only that nothing was made. */
-async function removeQuietly(host: Host, path: RemotePath): Promise<void> {
-  try {
-    await removeFile(host, path);
-  } catch (error) {
-    if (!isFault(error, 'PERMISSION_DENIED', 'FAILURE', 'HOST_UNREACHABLE')) throw error;
   }
 }

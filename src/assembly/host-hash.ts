@@ -1,11 +1,11 @@
 // Hashing on the host: by its own programs, or by its SFTP server (`check-file`). Each script is constant; what varies comes as
-// arguments, which the adapter quotes.
+// arguments, which the adapter quotes. Where the host hashes nothing, chunks are read and hashed by this gateway.
 import type { ChunkPlan } from '../core/chunks.js';
 import { chunkLength, chunkOffset } from '../core/chunks.js';
-import type { HashAlgorithm, Host, OpenFile } from '../core/ports.js';
+import type { HashAlgorithm, Hashing, Host, OpenFile } from '../core/ports.js';
 import { Fault } from '../core/problems.js';
 import type { RemotePath } from '../core/remote-path.js';
-import { withFile } from './files.js';
+import { openOurs, withFile } from './files.js';
 import type { Hasher } from './probe.js';
 
 interface HashCommand {
@@ -98,11 +98,14 @@ interface ChunkHash {
   readonly digest: string;
 }
 
+type HashChunks = Omit<HashCommand, 'hasher'> & { readonly hashing: Hashing; readonly hasher: Hasher | 'gateway' };
+
 /** SHA-256 of every chunk, in order. */
-export async function* hashChunks(host: Host, command: HashCommand): AsyncIterable<ChunkHash> {
+export async function* hashChunks(host: Host, command: HashChunks): AsyncIterable<ChunkHash> {
   const { hasher, path, plan, signal } = command;
-  if (hasher === 'server') {
-    yield* hashChunksByServer(host, command);
+  if (plan.chunkCount === 0) return;
+  if (hasher === 'server' || hasher === 'gateway') {
+    yield* hasher === 'server' ? hashChunksByServer(host, command) : hashChunksByReading(host, command);
     return;
   }
   const args = [hasher, path, plan.chunkSize.toString(), plan.chunkCount.toString()];
@@ -119,7 +122,7 @@ export async function* hashChunks(host: Host, command: HashCommand): AsyncIterab
 /** Requests under way, so that a long link is kept busy. */
 const HASHES_AHEAD = 4;
 
-async function* hashChunksByServer(host: Host, { path, plan, signal }: HashCommand): AsyncIterable<ChunkHash> {
+async function* hashChunksByServer(host: Host, { path, plan, signal }: Omit<HashCommand, 'hasher'>): AsyncIterable<ChunkHash> {
   const file = await host.open(path, 'read');
   try {
     const ahead: Promise<string>[] = [];
@@ -130,6 +133,19 @@ async function* hashChunksByServer(host: Host, { path, plan, signal }: HashComma
       signal.throwIfAborted();
       const digest = await ahead.shift();
       if (digest !== undefined) yield { index, digest };
+    }
+  } finally {
+    await file.close();
+  }
+}
+
+async function* hashChunksByReading(host: Host, { path, plan, signal, hashing }: HashChunks): AsyncIterable<ChunkHash> {
+  const file = await openOurs(host, path, 'read');
+  try {
+    for (let index = 1; index <= plan.chunkCount; index++) {
+      const hash = hashing.start('sha256');
+      for await (const piece of file.read(chunkOffset(plan, index), chunkLength(plan, index), signal)) hash.update(piece);
+      yield { index, digest: hash.digest() };
     }
   } finally {
     await file.close();

@@ -10,14 +10,55 @@ export const RECEIVED = 'received';
 export const MERGE = 'merge.json';
 export const INTENT = 'intent.json';
 
-const OURS = /^(?:(?:manifest|merge|intent)\.json(?:\.[0-9a-f]{16})?|data|received)$/;
+const NONCE = /^[0-9a-f]{16}$/;
+const CHUNK_FILE = /^c\.([1-9]\d{0,5})\.([1-9]\d{0,15})\.([0-9a-f]{64})$/;
+const PART = /^p\.[1-9]\d{0,5}\.[0-9a-f]{16}$/;
+const OUTPUT = /^out\.[0-9a-f]{16}$/;
+const SMALL_FILE = /^(?:manifest|merge|intent)\.json(?:\.[0-9a-f]{16})?$/;
 /** An upload's directory; `n.` while it is being made, `x.` once it is given up. */
 const UPLOAD_DIRECTORY = /^[0-9a-f]{32}$/;
 const GIVEN_UP_DIRECTORY = /^[nx]\.[0-9a-f]{16}$/;
 
 /** Whether a file in a staging directory is of our making. Nothing else is ever deleted. */
 export function isOurs(name: string): boolean {
-  return OURS.test(name);
+  if (name === DATA || name === RECEIVED) return true;
+  return [SMALL_FILE, CHUNK_FILE, PART, OUTPUT].some((ours) => ours.test(name));
+}
+
+/** What a chunk file's name says of it: it is verified, and never written again. */
+export interface ChunkFile {
+  readonly index: number;
+  readonly lengthBytes: number;
+  /** SHA-256, lower-case hex. */
+  readonly digest: string;
+}
+
+export function chunkFileName({ index, lengthBytes, digest }: ChunkFile): string {
+  return `c.${index}.${lengthBytes}.${digest}`;
+}
+
+export function parseChunkFileName(name: string): ChunkFile | undefined {
+  const [, index, lengthBytes, digest] = CHUNK_FILE.exec(name) ?? [];
+  if (index === undefined || lengthBytes === undefined || digest === undefined) return undefined;
+  return { index: Number(index), lengthBytes: Number(lengthBytes), digest };
+}
+
+/** A chunk file in the making. */
+export function partName(index: number, nonce: string): string {
+  return `p.${index}.${nonce}`;
+}
+
+export function isPartName(name: string): boolean {
+  return PART.test(name);
+}
+
+/** What the chunk files of an upload are joined to. */
+export function outputName(nonce: string): string {
+  return `out.${nonce}`;
+}
+
+export function isOutputName(name: string): boolean {
+  return OUTPUT.test(name);
 }
 
 export function isUploadDirectory(name: string): boolean {
@@ -30,7 +71,7 @@ export function isGivenUpDirectory(name: string): boolean {
 
 /** Names the one output that may be published, and how the target will look. */
 export interface Intent {
-  readonly output: typeof DATA;
+  readonly output: string;
   readonly ifExists: MergeRequest['ifExists'];
   readonly size: number;
   /** The modification time the output was given, epoch ms. */
@@ -59,7 +100,7 @@ function isCount(value: unknown): value is number {
 export function parseManifest(text: string): Manifest | undefined {
   const fields = parseFields(text);
   if (fields === undefined) return undefined;
-  const { version, hostId, path, person, hashCode, size, chunkSize, layout, beganAt } = fields;
+  const { version, hostId, path, person, hashCode, size, chunkSize, layout, nonce, beganAt } = fields;
   if (version !== 1 && isCount(version)) {
     throw new ProblemError(refused('HOST_UNSUPPORTED', 'this upload was staged by another version of Longshore'));
   }
@@ -68,9 +109,10 @@ export function parseManifest(text: string): Manifest | undefined {
   }
   if (version !== 1 || !isCount(size) || !isCount(chunkSize) || chunkSize === 0 || !isCount(beganAt)) return undefined;
   if (layout !== 'in-place' && layout !== 'chunk-files') return undefined;
+  if (typeof nonce !== 'string' || !NONCE.test(nonce)) return undefined;
   // More than we ever make: its received map alone could take all memory.
   if (chunkPlan(size, chunkSize).chunkCount > MAX_CHUNK_COUNT) return undefined;
-  return { version, hostId, path, person, hashCode, size, chunkSize, layout, beganAt };
+  return { version, hostId, path, person, hashCode, size, chunkSize, layout, nonce, beganAt };
 }
 
 /** Whether a manifest is this very upload's; the directory's name is only a hash of it. */
@@ -102,7 +144,7 @@ export function parseIntent(text: string): Intent | undefined {
   const { output, ifExists, size, modifiedAt, verified } = parseFields(text) ?? {};
   const { proved, digest } = (verified ?? {}) as Fields;
   const known = parseDigest(digest);
-  if (output !== DATA || (ifExists !== 'ASK' && ifExists !== 'REPLACE') || !isCount(size) || !isCount(modifiedAt))
-    return undefined;
+  if (typeof output !== 'string' || (output !== DATA && !isOutputName(output))) return undefined;
+  if ((ifExists !== 'ASK' && ifExists !== 'REPLACE') || !isCount(size) || !isCount(modifiedAt)) return undefined;
   return { output, ifExists, size, modifiedAt, verified: { proved: proved === true, ...(known && { digest: known }) } };
 }

@@ -6,7 +6,7 @@ import { joinPath } from '../core/remote-path.js';
 import type { RemotePath } from '../core/remote-path.js';
 import type { HostPowers } from '../core/staging.js';
 import { chooseStrategy } from './choose.js';
-import { freshNonce, removeFile, single, withFile } from './files.js';
+import { freshNonce, removeQuietly, settled, single, withFile } from './files.js';
 import { readAll } from './received.js';
 
 /** Programs that hash a file, the fastest first: OpenSSL makes about five times the rate of coreutils' sha256sum. */
@@ -39,9 +39,9 @@ export async function probePowers(probing: Probing): Promise<ProbedPowers> {
   const [first, second, third] = ['a', 'b', 'c'].map((part) => joinPath(directory, `${name}.${part}`));
   if (first === undefined || second === undefined || third === undefined) throw new Error('three names were made');
   try {
-    await Promise.all([first, second].map((path) => withFile(host.open(path, 'create-private'), () => Promise.resolve())));
+    await settled([first, second].map((path) => withFile(host.open(path, 'create-private'), () => Promise.resolve())));
     const clockOffsetMs = ((await host.lstat(first))?.modifiedAt ?? clock.now()) + HALF_SECOND_MS - clock.now();
-    const [tools, randomWrite] = await Promise.all([findHashTools(host, first), tryRandomWrites(host, first)]);
+    const [tools, randomWrite] = await settled([findHashTools(host, first), tryRandomWrites(host, first)]);
     const hasher = tools?.[0] ?? ((await tryServerHash(probing, first)) ? 'server' : undefined);
     const hardLink = host.offers.hardLink && (await tryLink(host, first, third));
     const posixRename = host.offers.posixRename && (await succeeds(host.replace(hardLink ? third : first, second)));
@@ -59,7 +59,7 @@ export async function probePowers(probing: Probing): Promise<ProbedPowers> {
     const strategy = chooseStrategy(host.profile.strategy, { capabilities, renameRefuses });
     return { capabilities, renameRefuses, clockOffsetMs, ...(strategy && { strategy }), ...(hasher && { hasher }) };
   } finally {
-    await Promise.all([first, second, third].map((path) => removeFile(host, path)));
+    await settled([first, second, third].map((path) => removeQuietly(host, path)));
   }
 }
 
@@ -89,7 +89,7 @@ async function tryRandomWrites(host: Host, path: RemotePath): Promise<boolean> {
       }),
     );
     const found = await withFile(host.open(path, 'read'), (file) =>
-      Promise.all(ranges.map((range) => readAll(file, range.offset, RANGE_BYTES))),
+      settled(ranges.map((range) => readAll(file, range.offset, RANGE_BYTES))),
     );
     return found.every((bytes, at) => bytes.length === RANGE_BYTES && bytes.every((byte) => byte === at + 1));
   } catch (error) {
@@ -116,7 +116,7 @@ async function tryLink(host: Host, existing: RemotePath, to: RemotePath): Promis
 
 /** Whether renaming onto a file that is there is refused. */
 async function tryRename(host: Host, from: RemotePath, to: RemotePath): Promise<boolean> {
-  await Promise.all(
+  await settled(
     [from, to].map(async (path) => {
       if ((await host.lstat(path)) === undefined) await withFile(host.open(path, 'create-private'), () => Promise.resolve());
     }),

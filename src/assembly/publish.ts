@@ -1,16 +1,16 @@
-// Publication: the one instant in which the target becomes the new file, whole. An intent beside the data says what is about to
+// Publication: the one instant in which the target becomes the new file, whole. An intent beside the output says what is about to
 // happen, so that whoever comes after a crash finds out, by looking, whether it did.
 import type { UploadIdentity } from '../core/file-ref.js';
 import type { FileFacts, Hashing, Host } from '../core/ports.js';
-import { isFault, refused } from '../core/problems.js';
+import { Fault, isFault, refused } from '../core/problems.js';
 import { isWithin, joinPath, parentOf, pathsBetween } from '../core/remote-path.js';
 import type { RemotePath } from '../core/remote-path.js';
 import type { MergeRequest, PublishOutcome, Published, Verified } from '../core/staging.js';
 import type { Target } from '../core/target.js';
 import { etagOf, fileExists, replaceObjection, resolveTarget } from '../core/target.js';
-import { readSmall, removeFile, replaceSmall, withFile } from './files.js';
+import { openOurs, readSmall, removeFile, replaceSmall, settled, withFile } from './files.js';
 import type { Intent } from './manifest.js';
-import { DATA, INTENT, parseIntent } from './manifest.js';
+import { INTENT, parseIntent } from './manifest.js';
 
 export interface Publication {
   readonly host: Host;
@@ -25,36 +25,30 @@ export interface Publication {
 
 const SECOND_MS = 1_000;
 
-/** `FileExists` with ASK when anything is there; `TARGET_CHANGED` when it isn't what `ifMatch` names. The old file stays until the new one is there. */
+/**
+ * `FileExists` with ASK when anything is there; `TARGET_CHANGED` when it isn't what `ifMatch` names; `HOST_UNSUPPORTED` when it would
+ * have to be replaced on a host that can't. The old file stays until the new one is there.
+ */
 export async function publish(
-  publication: Publication & { readonly check: () => void },
+  publication: Publication & { readonly output: string; readonly confirm: () => Promise<void> },
   request: MergeRequest,
   verified: Verified,
 ): Promise<PublishOutcome> {
-  const { host, hashing, directory, identity } = publication;
+  const { host, hashing, identity } = publication;
   const target = await resolveTarget(host, identity.target);
   const problem = objection(publication, request, target);
   if (problem !== undefined) return { kind: 'refused', problem };
   const parent = parentOf(identity.target);
   await makeParents(host, target, parent);
 
-  const data = joinPath(directory, DATA);
-  const modifiedAt = publicationTime(publication, target.facts);
-  await host.setFacts(data, { ...(target.facts && { mode: target.facts.mode }), modifiedAt });
-  const size = await withFile(host.open(data, 'write'), async (file) => {
-    await file.sync();
-    return (await file.facts()).size;
-  });
-  const intent: Intent = { output: DATA, ifExists: request.ifExists, size, modifiedAt, verified };
-  await replaceSmall(host, hashing, { directory, name: INTENT, text: JSON.stringify(intent) });
-
+  const output = await prepare(publication, target, { ifExists: request.ifExists, verified });
   // As late as SFTP allows: a large file may take minutes until it is durable.
   const late = objection(publication, request, await resolveTarget(host, identity.target));
   if (late !== undefined) return { kind: 'refused', problem: late };
-  publication.check();
-  if (request.ifExists === 'REPLACE') {
-    await host.replace(data, identity.target);
-  } else if (!(await nameAnew(publication, data))) {
+  await publication.confirm();
+  if (request.ifExists === 'REPLACE' && host.offers.posixRename) {
+    await host.replace(output, identity.target);
+  } else if (!(await nameAnew(publication, output))) {
     const facts = await host.lstat(identity.target);
     const changed = refused('TARGET_CHANGED', 'a file came and went at the path while this one was published');
     return { kind: 'refused', problem: facts === undefined ? changed : fileExists(hashing, facts) };
@@ -63,9 +57,41 @@ export async function publish(
   return { kind: 'published', published: { ...verified, etag: await presentEtag(publication) } };
 }
 
+/** Gives the output the look the target will have, makes it durable, and notes that it is about to be published. */
+async function prepare(
+  publication: Publication & { readonly output: string },
+  target: Target,
+  wish: Pick<Intent, 'ifExists' | 'verified'>,
+): Promise<RemotePath> {
+  const { host, hashing, directory, output } = publication;
+  const path = joinPath(directory, output);
+  const look = { ...(target.facts && { mode: target.facts.mode }), modifiedAt: publicationTime(publication, target.facts) };
+  // Opened first: the mode it gets may be one that we couldn't open it with.
+  await withFile(openOurs(host, path, 'read'), async (file) => {
+    await setLook(host, path, look);
+    await file.sync();
+  });
+  const facts = await host.lstat(path);
+  if (facts === undefined) throw new Fault('NOT_FOUND', `${path} is no longer there`);
+  const intent: Intent = { ...wish, output, size: facts.size, modifiedAt: facts.modifiedAt };
+  await replaceSmall(host, hashing, { directory, name: INTENT, text: JSON.stringify(intent) });
+  return path;
+}
+
+async function setLook(host: Host, path: RemotePath, look: Parameters<Host['setFacts']>[1]): Promise<void> {
+  try {
+    await host.setFacts(path, look);
+  } catch (error) {
+    // The file is the person's all the same.
+    if (!isFault(error, 'HOST_UNSUPPORTED')) throw error;
+  }
+}
+
 function objection(publication: Publication, request: MergeRequest, target: Target) {
   if (target.path !== publication.identity.target)
     return refused('TARGET_CHANGED', 'the path now leads somewhere else on the host');
+  if (request.ifExists === 'REPLACE' && target.facts !== undefined && !publication.host.offers.posixRename)
+    return refused('HOST_UNSUPPORTED', 'this host offers no way to replace a file atomically');
   return replaceObjection(publication.hashing, target.facts, request);
 }
 
@@ -88,25 +114,18 @@ function publicationTime(publication: Publication, replaced: FileFacts | undefin
   return Math.max(now, replaced === undefined ? 0 : replaced.modifiedAt + SECOND_MS);
 }
 
-/** Gives the data its name where no file is; false when one is. A link and an unlink never overwrite, a plain rename where it was probed. */
-async function nameAnew(publication: Publication, data: RemotePath): Promise<boolean> {
+/** Gives the output its name where no file is; false when one is. A link and an unlink never overwrite, a plain rename where it was probed. */
+async function nameAnew(publication: Publication, output: RemotePath): Promise<boolean> {
   const { host, canLink } = publication;
   const { target } = publication.identity;
   try {
-    if (!canLink) {
-      await host.rename(data, target);
-      return true;
-    }
-    await host.link(data, target);
+    await (canLink ? host.link(output, target) : host.rename(output, target));
   } catch (error) {
-    if (isFault(error, 'ALREADY_EXISTS')) return (await isSameFile(host, data, target)) && (await unlinkData(host, data));
-    throw error;
+    if (!isFault(error, 'ALREADY_EXISTS')) throw error;
+    // A link of ours whose answer was lost.
+    if (!canLink || !(await isSameFile(host, output, target))) return false;
   }
-  return unlinkData(host, data);
-}
-
-async function unlinkData(host: Host, data: RemotePath): Promise<true> {
-  await removeFile(host, data);
+  if (canLink) await removeFile(host, output);
   return true;
 }
 
@@ -116,12 +135,12 @@ export async function recoverPublication(publication: Publication): Promise<Publ
   const text = await readSmall(host, joinPath(directory, INTENT));
   const intent = text === undefined ? undefined : parseIntent(text);
   if (intent === undefined) return undefined;
-  const data = joinPath(directory, DATA);
-  const [output, target] = await Promise.all([host.lstat(data), host.lstat(identity.target)]);
+  const path = joinPath(directory, intent.output);
+  const [output, target] = await settled([host.lstat(path), host.lstat(identity.target)]);
   if (target?.kind !== 'file') return undefined;
-  if (output !== undefined && !(await isSameFile(host, data, identity.target))) return undefined;
+  if (output !== undefined && !(await isSameFile(host, path, identity.target))) return undefined;
   if (output === undefined && (target.size !== intent.size || target.modifiedAt !== intent.modifiedAt)) return undefined;
-  if (output !== undefined) await removeFile(host, data);
+  if (output !== undefined) await removeFile(host, path);
   await host.syncDirectory(parentOf(identity.target));
   return { ...intent.verified, etag: await presentEtag(publication) };
 }
@@ -136,7 +155,7 @@ async function presentEtag(publication: Publication): Promise<string> {
  * through the other, and put back. Both are ours, or the answer is no.
  */
 async function isSameFile(host: Host, mine: RemotePath, other: RemotePath): Promise<boolean> {
-  const [before, there] = await Promise.all([host.lstat(mine), host.lstat(other)]);
+  const [before, there] = await settled([host.lstat(mine), host.lstat(other)]);
   if (before?.kind !== 'file' || there?.kind !== 'file') return false;
   if (before.size !== there.size || before.modifiedAt !== there.modifiedAt || before.mode !== there.mode) return false;
   await host.setFacts(mine, { modifiedAt: before.modifiedAt + SECOND_MS });

@@ -4,6 +4,7 @@ import { chunkPlan } from '../core/chunks.js';
 import type { ContentDigest, UploadIdentity } from '../core/file-ref.js';
 import type { Clock, Hashing, Host } from '../core/ports.js';
 import { ProblemError, isFault, refused } from '../core/problems.js';
+import type { MergeStrategy } from '../core/progress.js';
 import { joinPath, parentOf } from '../core/remote-path.js';
 import type { RemotePath } from '../core/remote-path.js';
 import type {
@@ -18,21 +19,24 @@ import type {
   Verified,
   VerifyOutcome,
 } from '../core/staging.js';
-import { freshNonce, readSmall, removeFile, removeIfEmpty, replaceSmall, withFile } from './files.js';
-import type { InPlaceUpload } from './in-place.js';
-import { receiveInPlace } from './in-place.js';
-import { DATA, MERGE, RECEIVED, isGivenUpDirectory, isOurs, parseMergeRequest } from './manifest.js';
+import { ChunkFiles } from './chunk-files.js';
+import { freshNonce, readSmall, removeFile, replaceSmall } from './files.js';
+import { InPlace } from './in-place.js';
+import { BegunAgain } from './layout.js';
+import type { Layout, LayoutOptions } from './layout.js';
+import { MERGE, parseMergeRequest } from './manifest.js';
 import type { ProbedPowers } from './probe.js';
 import { publish, recoverPublication } from './publish.js';
 import type { Publication } from './publish.js';
-import { readReceived } from './received.js';
+import type { RecentListing } from './recent-listing.js';
+import { removeEmptied, removeGivenUp, setAside } from './removal.js';
 import { verify } from './verify.js';
 
 /** What this process knows of an upload between two uses of its host. The host has the truth. */
 export interface Remembered {
   readonly directory: RemotePath;
   readonly manifest: Manifest;
-  received?: ReceivedMap;
+  listing?: RecentListing;
 }
 
 export interface StagedUploadOptions {
@@ -45,145 +49,145 @@ export interface StagedUploadOptions {
   readonly forget: () => void;
 }
 
+export function layoutOf(
+  upload: Pick<LayoutOptions, 'host' | 'clock' | 'hashing' | 'directory' | 'uploadId' | 'memory'>,
+  { layout, nonce, size, chunkSize }: Manifest,
+): Layout {
+  const options: LayoutOptions = { ...upload, nonce, plan: chunkPlan(size, chunkSize) };
+  return layout === 'in-place' ? new InPlace(options) : new ChunkFiles(options);
+}
+
 export class HostStagedUpload implements StagedUpload {
   readonly identity: UploadIdentity;
   readonly directory: RemotePath;
   readonly manifest: Manifest;
   readonly #options: StagedUploadOptions;
-  readonly #upload: InPlaceUpload;
+  readonly #layout: Layout;
+  /** As last read; for a merge, which no chunk comes into. */
+  #received: ReceivedMap | undefined;
+  /** Name of the file that was assembled. */
+  #output: string | undefined;
 
   constructor(options: StagedUploadOptions) {
+    const { host, clock, hashing, identity, remembered } = options;
+    const { directory, manifest } = remembered;
     this.#options = options;
-    this.identity = options.identity;
-    this.directory = options.remembered.directory;
-    this.manifest = options.remembered.manifest;
-    this.#upload = {
-      host: options.host,
-      hashing: options.hashing,
-      directory: options.remembered.directory,
-      uploadId: options.identity.id,
-      plan: chunkPlan(this.manifest.size, this.manifest.chunkSize),
-    };
+    this.identity = identity;
+    this.directory = directory;
+    this.manifest = manifest;
+    this.#layout = layoutOf({ host, clock, hashing, directory, uploadId: identity.id, memory: remembered }, manifest);
   }
 
-  async received(): Promise<ReceivedMap> {
-    return this.#options.remembered.received ?? this.refreshReceived();
+  get strategy(): MergeStrategy {
+    return this.#layout.strategy;
   }
 
-  async refreshReceived(): Promise<ReceivedMap> {
-    const { host, uploadId, plan } = this.#upload;
-    const map = await this.#guarded(() =>
-      withFile(host.open(this.#path(RECEIVED), 'read'), (file) => readReceived(file, uploadId, plan)),
-    );
-    this.#options.remembered.received = map;
-    return map;
+  received(): Promise<ReceivedMap> {
+    return this.#guarded(async () => (this.#received = await this.#layout.received()));
   }
 
-  async receive(request: ReceiveRequest): Promise<ReceiveOutcome> {
-    const outcome = await this.#guarded(() => receiveInPlace(this.#upload, request));
-    if (outcome.kind === 'stored') (await this.received()).add(request.index, outcome.digest);
-    return outcome;
+  storedDigest(index: number, expected?: string): Promise<string | undefined> {
+    return this.#guarded(() => this.#layout.storedDigest(index, expected));
+  }
+
+  receive(request: ReceiveRequest): Promise<ReceiveOutcome> {
+    return this.#guarded(() => this.#layout.receive(request));
   }
 
   async requestMerge(request: MergeRequest): Promise<void> {
-    const { host, hashing, directory } = this.#upload;
-    await this.#guarded(() => replaceSmall(host, hashing, { directory, name: MERGE, text: JSON.stringify(request) }));
+    const { host, hashing } = this.#options;
+    const file = { directory: this.directory, name: MERGE, text: JSON.stringify(request) };
+    await this.#guarded(() => replaceSmall(host, hashing, file));
   }
 
   async mergeRequest(): Promise<MergeRequest | undefined> {
-    const text = await readSmall(this.#options.host, this.#path(MERGE));
+    const text = await readSmall(this.#options.host, joinPath(this.directory, MERGE));
     return text === undefined ? undefined : parseMergeRequest(text);
   }
 
   async withdrawMergeRequest(): Promise<void> {
-    await removeFile(this.#options.host, this.#path(MERGE));
+    await removeFile(this.#options.host, joinPath(this.directory, MERGE));
   }
 
   async recoverPublication(): Promise<Published | undefined> {
     return recoverPublication(await this.#publication());
   }
 
-  async verify(digests: readonly ContentDigest[], options: AssembleOptions): Promise<VerifyOutcome> {
+  async assemble(options: AssembleOptions): Promise<void> {
     const { hasher } = await this.#options.powers();
-    return this.#guarded(async () => {
-      const received = await this.refreshReceived();
-      return verify({ ...options, upload: this.#upload, received, digests, ...(hasher && { hasher }) });
+    await this.#guarded(async () => {
+      const received = await (this.#received ?? this.#layout.received());
+      this.#output = await this.#layout.assemble(received, { ...options, ...(hasher && { hasher }) });
     });
   }
 
-  async publish(request: MergeRequest, verified: Verified, check: () => void): Promise<PublishOutcome> {
-    return this.#guarded(async () => publish({ ...(await this.#publication()), check }, request, verified));
+  async verify(digests: readonly ContentDigest[], options: AssembleOptions): Promise<VerifyOutcome> {
+    const { host, hashing } = this.#options;
+    const { hasher } = await this.#options.powers();
+    return this.#guarded(async () => {
+      const received = await (this.#received ?? this.#layout.received());
+      const path = joinPath(this.directory, this.#assembled());
+      const lose = (indexes: readonly number[]) => this.#layout.lose(indexes);
+      return verify({ ...options, host, hashing, path, received, digests, lose, ...(hasher && { hasher }) });
+    });
+  }
+
+  async publish(request: MergeRequest, verified: Verified, confirm: () => Promise<void>): Promise<PublishOutcome> {
+    return this.#guarded(async () => {
+      const output = this.#assembled();
+      return publish({ ...(await this.#publication()), output, confirm }, request, verified);
+    });
   }
 
   async discard(): Promise<{ readonly kind: 'discarded' } | { readonly kind: 'published'; readonly published: Published }> {
-    const { host, hashing, directory } = this.#upload;
+    const { host, hashing } = this.#options;
     this.#options.forget();
-    const targetDirectory = parentOf(directory);
+    const targetDirectory = parentOf(this.directory);
     const aside = joinPath(targetDirectory, `x.${freshNonce(hashing)}`);
-    try {
-      await host.rename(directory, aside);
-    } catch (error) {
-      if (!isFault(error, 'NOT_FOUND')) throw error;
+    if (!(await setAside(host, this.directory, aside))) {
+      // Somebody was quicker, and may have cleaned before what was made around it was there.
+      await removeEmptied(host, targetDirectory);
       return { kind: 'discarded' };
     }
     const published = await recoverPublication({ ...(await this.#publication()), directory: aside });
-    await removeGivenUp(host, targetDirectory);
+    await removeGivenUp(host, aside);
+    await removeEmptied(host, targetDirectory);
     return published === undefined ? { kind: 'discarded' } : { kind: 'published', published };
   }
 
-  #path(name: string): RemotePath {
-    return joinPath(this.#upload.directory, name);
+  #assembled(): string {
+    if (this.#output === undefined) throw new Error('nothing was assembled yet');
+    return this.#output;
   }
 
   async #publication(): Promise<Publication> {
-    const { host, hashing, directory } = this.#upload;
+    const { host, hashing, identity } = this.#options;
     const { clockOffsetMs, capabilities } = await this.#options.powers();
     const hostNow = this.#options.clock.now() + clockOffsetMs;
-    return { host, hashing, directory, identity: this.identity, canLink: capabilities.includes('HARD_LINK'), hostNow };
+    return { host, hashing, directory: this.directory, identity, canLink: capabilities.includes('HARD_LINK'), hostNow };
   }
 
-  /** Our files are gone while we work: given up by another, or removed by somebody on the host. Either way it starts afresh. */
+  /**
+   * Our files are gone while we work, or others have come in their place: given up through another process, or removed by somebody
+   * on the host. Either way it starts afresh, or goes on with what a look at the host finds.
+   */
   async #guarded<T>(work: () => Promise<T>): Promise<T> {
     try {
       return await work();
     } catch (error) {
-      if (!isFault(error, 'NOT_FOUND')) throw error;
+      const isGone = isFault(error, 'NOT_FOUND');
+      if (!isGone && !(error instanceof BegunAgain)) throw error;
       this.#options.forget();
-      await this.#discardIfDamaged();
+      if (isGone) await this.#discardIfDamaged();
       throw new ProblemError(
         refused('UPLOAD_UNKNOWN', 'what was staged is no longer on the host; begin again with uploadStatus'),
       );
     }
   }
 
-  /** A directory without its data or its map is of no more use, unless it has just published. */
+  /** A directory without what its layout needs is of no more use, unless it has just published. */
   async #discardIfDamaged(): Promise<void> {
-    const [data, received] = await Promise.all([DATA, RECEIVED].map((name) => this.#options.host.lstat(this.#path(name))));
-    if (data !== undefined && received !== undefined) return;
+    if (!(await this.#layout.isDamaged())) return;
     if ((await this.recoverPublication()) === undefined) await this.discard();
-  }
-}
-
-/** Empties and removes the directories that were given up under a target, then what is empty above them. Foreign files stay. */
-export async function removeGivenUp(host: Host, targetDirectory: RemotePath): Promise<void> {
-  const entries = await listOrNothing(host, targetDirectory);
-  for (const entry of entries) {
-    if (entry.kind !== 'directory' || !entry.name.startsWith('x.') || !isGivenUpDirectory(entry.name)) continue;
-    const directory = joinPath(targetDirectory, entry.name);
-    const files = await listOrNothing(host, directory);
-    const ours = files.filter((file) => file.kind === 'file' && isOurs(file.name));
-    await Promise.all(ours.map((file) => removeFile(host, joinPath(directory, file.name))));
-    await removeIfEmpty(host, directory);
-  }
-  await removeIfEmpty(host, targetDirectory);
-  await removeIfEmpty(host, parentOf(targetDirectory));
-}
-
-export async function listOrNothing(host: Host, path: RemotePath) {
-  try {
-    return await host.list(path);
-  } catch (error) {
-    if (isFault(error, 'NOT_FOUND', 'PERMISSION_DENIED')) return [];
-    throw error;
   }
 }

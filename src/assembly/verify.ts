@@ -4,31 +4,32 @@ import type { ReceivedMap } from '../core/chunks.js';
 import { chunkLength, chunkOffset, chunksMissing } from '../core/chunks.js';
 import type { ContentDigest } from '../core/file-ref.js';
 import { formatContentDigest } from '../core/file-ref.js';
-import type { HashAlgorithm } from '../core/ports.js';
+import type { HashAlgorithm, Hashing, Host } from '../core/ports.js';
 import { isFault, refused } from '../core/problems.js';
-import { joinPath } from '../core/remote-path.js';
+import type { RemotePath } from '../core/remote-path.js';
 import type { AssembleOptions, VerifyOutcome } from '../core/staging.js';
-import { withFile } from './files.js';
+import { openOurs, withFile } from './files.js';
 import { hashChunks, hashWhole } from './host-hash.js';
-import type { InPlaceUpload } from './in-place.js';
-import { eraseRecords } from './in-place.js';
-import { DATA } from './manifest.js';
 import type { Hasher } from './probe.js';
 
 export interface Verification extends AssembleOptions {
-  readonly upload: InPlaceUpload;
+  readonly host: Host;
+  readonly hashing: Hashing;
+  /** What was assembled. */
+  readonly path: RemotePath;
+  /** Complete. */
   readonly received: ReceivedMap;
   /** Hashes of the whole content that are to be proved. */
   readonly digests: readonly ContentDigest[];
   readonly hasher?: Hasher;
+  /** Takes chunks their place on the host. */
+  readonly lose: (indexes: readonly number[]) => Promise<void>;
 }
 
-/** Complete uploads only. Chunks that turn out wrong lose their place in the received map. */
+/** Chunks that turn out wrong lose their place in the received map. */
 export async function verify(verification: Verification): Promise<VerifyOutcome> {
-  const { upload, hasher } = verification;
-  const cut = await findCutChunks(verification);
-  if (cut.length > 0) return loseChunks(verification, cut);
-  if (upload.plan.size === 0) return verifyNothing(verification);
+  const { host, received, hasher } = verification;
+  if (received.plan.size === 0) return verifyNothing(verification);
   if (hasher !== undefined) {
     try {
       return await verifyOnHost(verification, hasher);
@@ -38,45 +39,31 @@ export async function verify(verification: Verification): Promise<VerifyOutcome>
       return verifyByReadingBack(verification);
     }
   }
-  if (upload.host.profile.verify === 'read-back') return verifyByReadingBack(verification);
+  if (host.profile.verify === 'read-back') return verifyByReadingBack(verification);
   return holds(verification, false);
-}
-
-/** Chunks that the data, cut short by somebody on the host, no longer has. What was appended to it is cut off. */
-async function findCutChunks({ upload, received }: Verification): Promise<readonly number[]> {
-  const { plan, host } = upload;
-  return withFile(host.open(joinPath(upload.directory, DATA), 'write'), async (data) => {
-    const { size } = await data.facts();
-    if (size > plan.size) await data.truncate(plan.size);
-    return received.indexes().filter((index) => chunkOffset(plan, index) + chunkLength(plan, index) > size);
-  });
 }
 
 /** No byte needs to be looked at to know the hash of none. */
 function verifyNothing(verification: Verification): VerifyOutcome {
   for (const digest of verification.digests) {
-    const actual = verification.upload.hashing.start(digest.algorithm).digest();
+    const actual = verification.hashing.start(digest.algorithm).digest();
     if (actual !== digest.hex) return contentDiffers(digest, actual);
   }
   return holds(verification, true);
 }
 
 async function verifyOnHost(verification: Verification, hasher: Hasher): Promise<VerifyOutcome> {
-  const { upload, digests, onProgress, signal } = verification;
-  const path = joinPath(upload.directory, DATA);
-  const { size } = upload.plan;
+  const { host, path, digests, onProgress, signal } = verification;
+  const { plan } = verification.received;
+  const { size } = plan;
   if (digests.length === 0) {
     const bad = await findBadChunks(verification, hasher);
     return bad.length === 0 ? holds(verification, true) : loseChunks(verification, bad);
   }
   for (const [at, digest] of digests.entries()) {
-    const actual = await hashWhole(
-      upload.host,
-      { hasher, algorithm: digest.algorithm, path, plan: upload.plan, signal },
-      (doneBytes) => {
-        onProgress('VERIFYING', at * size + Math.min(doneBytes, size), digests.length * size);
-      },
-    );
+    const actual = await hashWhole(host, { hasher, algorithm: digest.algorithm, path, plan, signal }, (doneBytes) => {
+      onProgress('VERIFYING', at * size + Math.min(doneBytes, size), digests.length * size);
+    });
     if (actual === digest.hex) continue;
     const bad = await findBadChunks(verification, hasher);
     return bad.length > 0 ? loseChunks(verification, bad) : contentDiffers(digest, actual);
@@ -85,11 +72,11 @@ async function verifyOnHost(verification: Verification, hasher: Hasher): Promise
 }
 
 async function findBadChunks(verification: Verification, hasher: Hasher): Promise<readonly number[]> {
-  const { upload, received, onProgress, signal } = verification;
-  const { plan } = upload;
+  const { host, hashing, path, received, onProgress, signal } = verification;
+  const { plan } = received;
   const bad: number[] = [];
   let doneBytes = 0;
-  for await (const chunk of hashChunks(upload.host, { hasher, path: joinPath(upload.directory, DATA), plan, signal })) {
+  for await (const chunk of hashChunks(host, { hasher, hashing, path, plan, signal })) {
     if (received.digest(chunk.index) !== chunk.digest) bad.push(chunk.index);
     doneBytes += chunkLength(plan, chunk.index);
     onProgress('VERIFYING', doneBytes, plan.size);
@@ -99,12 +86,12 @@ async function findBadChunks(verification: Verification, hasher: Hasher): Promis
 
 /** One pass gives every chunk's hash and the whole's. */
 async function verifyByReadingBack(verification: Verification): Promise<VerifyOutcome> {
-  const { upload, received, digests, onProgress, signal } = verification;
-  const { plan, hashing } = upload;
+  const { host, hashing, path, received, digests, onProgress, signal } = verification;
+  const { plan } = received;
   const algorithms = [...new Set<HashAlgorithm>(digests.map((digest) => digest.algorithm))];
   const wholes = new Map(algorithms.map((algorithm) => [algorithm, hashing.start(algorithm)]));
   const bad: number[] = [];
-  await withFile(upload.host.open(joinPath(upload.directory, DATA), 'read'), async (data) => {
+  await withFile(openOurs(host, path, 'read'), async (data) => {
     let doneBytes = 0;
     for (let index = 1; index <= plan.chunkCount; index++) {
       const chunk = hashing.start('sha256');
@@ -132,8 +119,8 @@ function holds(verification: Verification, proved: boolean): VerifyOutcome {
 }
 
 async function loseChunks(verification: Verification, bad: readonly number[]): Promise<VerifyOutcome> {
-  const { upload, received } = verification;
-  await eraseRecords(upload, bad);
+  const { received, lose } = verification;
+  await lose(bad);
   for (const index of bad) received.remove(index);
   return { kind: 'chunks-lost', problem: chunksMissing(received) };
 }

@@ -18,6 +18,8 @@ export interface Manifest {
   readonly size: number;
   readonly chunkSize: number;
   readonly layout: 'in-place' | 'chunk-files';
+  /** Of this very directory, 16 hex characters: the same upload, given up and begun again, has another. */
+  readonly nonce: string;
   readonly beganAt: number;
 }
 
@@ -56,14 +58,26 @@ export interface StagedSummary {
   readonly key: string;
 }
 
+/** Where a target lies, for finding its staging directory. */
+export type Place = Pick<Target, 'root' | 'base'>;
+
+export interface ExpiredUpload {
+  readonly identity: UploadIdentity;
+  readonly target: Place;
+  /** How long nothing was touched in it. */
+  readonly untouchedMs: number;
+}
+
 export interface ReceiveRequest {
   readonly index: number;
   /** SHA-256, lower-case hex. */
   readonly digest?: string;
   readonly pieces: AsyncIterable<Uint8Array>;
   readonly signal: AbortSignal;
-  /** Throws when the right to write this chunk has ended. Called before each write and before the commit. */
+  /** Throws when the right to write this chunk has ended. Called before each write. */
   readonly check: () => void;
+  /** Asks whether that right still holds, and rejects when it doesn't. Called right before the commit. */
+  readonly confirm: () => Promise<void>;
 }
 
 export type ReceiveOutcome =
@@ -110,10 +124,12 @@ export interface StagedUpload {
   /** On the host. */
   readonly directory: RemotePath;
   readonly manifest: Manifest;
-  /** As last seen by this process, from the host when it has seen nothing yet. */
+  /** How its bytes become the file; follows from the layout it was begun with. */
+  readonly strategy: MergeStrategy;
+  /** Read from the host. */
   received(): Promise<ReceivedMap>;
-  /** Read anew from the host. */
-  refreshReceived(): Promise<ReceivedMap>;
+  /** The digest of one chunk, if it is on the host; found sooner when it is the `expected` one. */
+  storedDigest(index: number, expected?: string): Promise<string | undefined>;
   receive(request: ReceiveRequest): Promise<ReceiveOutcome>;
   /** Durable when it resolves. */
   requestMerge(request: MergeRequest): Promise<void>;
@@ -121,9 +137,12 @@ export interface StagedUpload {
   withdrawMergeRequest(): Promise<void>;
   /** Whether an earlier run published and was cut off before it had cleaned. Finishes what such a run left half done. */
   recoverPublication(): Promise<Published | undefined>;
+  /** Makes the one file of the chunks, where it isn't one already. Goes on where an earlier run stopped. */
+  assemble(options: AssembleOptions): Promise<void>;
+  /** Of what was assembled. */
   verify(digests: readonly ContentDigest[], options: AssembleOptions): Promise<VerifyOutcome>;
-  /** `check` throws when the right to publish has ended; called right before the one step that makes the file visible. */
-  publish(request: MergeRequest, verified: Verified, check: () => void): Promise<PublishOutcome>;
+  /** `confirm` rejects when the right to publish has ended; called right before the one step that makes the file visible. */
+  publish(request: MergeRequest, verified: Verified, confirm: () => Promise<void>): Promise<PublishOutcome>;
   /**
    * Takes the directory out of everybody's reach at once, then removes what is ours in it; what is foreign stays, and keeps it.
    * `published` when publication came first. Idempotent.
@@ -138,10 +157,20 @@ export interface Assembly {
   hostPowers(host: Host): Promise<HostPowers>;
   /** Bytes our account may still write where `target` would be; undefined where the host can't tell. */
   freeBytes(host: Host, target: Target): Promise<number | undefined>;
-  find(host: Host, identity: UploadIdentity, target: Target): Promise<StagedUpload | undefined>;
+  /** As it is on the host now. */
+  find(host: Host, identity: UploadIdentity, target: Place): Promise<StagedUpload | undefined>;
+  /**
+   * As this process has seen it last, or `find`. For chunks: `receive` notices, before it writes, when the directory is another by
+   * now (given up and begun again through another process), and then rejects with `UPLOAD_UNKNOWN` or goes on with what is there.
+   */
+  recall(host: Host, identity: UploadIdentity, target: Place): Promise<StagedUpload | undefined>;
   /** Finds it or makes it as declared. `SIZE_MISMATCH` when it is there with another size. */
   open(host: Host, identity: UploadIdentity, target: Target, declared: Declared): Promise<StagedUpload>;
   /** Directories for the same target that are not this upload's. */
   others(host: Host, identity: UploadIdentity, target: Target): Promise<readonly OtherUpload[]>;
   list(host: Host, person: string): Promise<readonly StagedSummary[]>;
+  /** Everybody's uploads in which nothing was touched for `ttlMs`, by the host's clock. */
+  expired(host: Host, ttlMs: number): Promise<readonly ExpiredUpload[]>;
+  /** Removes what crashes left behind that is no upload: drafts, directories on their way out, files of the probe. */
+  tidy(host: Host): Promise<void>;
 }

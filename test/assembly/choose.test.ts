@@ -10,9 +10,14 @@ it.each<[string, HostProfile['strategy'], ReturnType<typeof found>, string | und
   ['in-place where it is configured', 'in-place', found(['RANDOM_WRITE', 'HARD_LINK']), 'IN_PLACE'],
   ['a rename that refuses in place of links', 'auto', found(['RANDOM_WRITE'], true), 'IN_PLACE'],
   ['no way to name a file without overwriting', 'auto', found(['RANDOM_WRITE', 'POSIX_RENAME']), undefined],
-  ['no way to write anywhere', 'auto', found(['HARD_LINK', 'POSIX_RENAME'], true), undefined],
-  ['a strategy this version does not have', 'relay', found(['RANDOM_WRITE', 'HARD_LINK'], true), undefined],
+  ['no way to write anywhere but at the end', 'auto', found(['HARD_LINK', 'POSIX_RENAME'], true), 'RELAY'],
+  ['no way to write anywhere where in-place is configured', 'in-place', found(['HARD_LINK'], true), undefined],
+  ['relay where it is configured', 'relay', found(['RANDOM_WRITE', 'HARD_LINK'], true), 'RELAY'],
+  ['relay, and no way to name a file without overwriting', 'relay', found(['RANDOM_WRITE', 'POSIX_RENAME']), undefined],
+  ['a strategy this version does not have', 'copy-data', found(['RANDOM_WRITE', 'HARD_LINK', 'COPY_DATA'], true), undefined],
+  ['another strategy this version does not have', 'command', found(['RANDOM_WRITE', 'HARD_LINK'], true), undefined],
   ['a host that can nothing', 'auto', found([]), undefined],
+  ['a host that can nothing but refuse', 'auto', found([], true), 'RELAY'],
 ])('%s (%s)', (_, configured, powers, strategy) => {
   expect(chooseStrategy(configured, powers)).toBe(strategy);
 });

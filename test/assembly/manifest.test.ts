@@ -1,9 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import {
+  chunkFileName,
   isGivenUpDirectory,
   isManifestOf,
   isOurs,
   isUploadDirectory,
+  parseChunkFileName,
   parseIntent,
   parseManifest,
   parseMergeRequest,
@@ -26,6 +28,10 @@ describe('names in a staging directory', () => {
     `manifest.json.${NONCE}`,
     `merge.json.${NONCE}`,
     `intent.json.${NONCE}`,
+    `c.1.65536.${KEY}${KEY}`,
+    `c.100000.1.${KEY}${KEY}`,
+    `p.7.${NONCE}`,
+    `out.${NONCE}`,
   ])('%s is ours', (name) => {
     expect(isOurs(name)).toBe(true);
   });
@@ -45,6 +51,15 @@ describe('names in a staging directory', () => {
     `manifest.json.${NONCE.slice(1)}`,
     `manifest.json.${NONCE.toUpperCase()}`,
     `data.${NONCE}`,
+    `c.0.65536.${KEY}${KEY}`,
+    `c.01.65536.${KEY}${KEY}`,
+    `c.1.65536.${KEY}`,
+    `c.1.65536.${KEY}${KEY}.part`,
+    `c.1000000.65536.${KEY}${KEY}`,
+    `p.7.${NONCE}0`,
+    `p.${NONCE}`,
+    'out.',
+    `out.${KEY}`,
     'notes.json',
     '..',
     KEY,
@@ -75,6 +90,18 @@ describe('names in a staging directory', () => {
   });
 });
 
+describe('a chunk file’s name', () => {
+  const file = { index: 100_000, lengthBytes: 64 * 1024 * 1024, digest: KEY + KEY };
+
+  it('says what the file is', () => {
+    expect(parseChunkFileName(chunkFileName(file))).toEqual(file);
+  });
+
+  it.each(['data', `p.1.${NONCE}`, `c.1.1.${KEY}`, `c.-1.1.${KEY}${KEY}`, `c.1.1.${KEY}${KEY}\n`])('is not %j', (name) => {
+    expect(parseChunkFileName(name)).toBeUndefined();
+  });
+});
+
 const MANIFEST = {
   version: 1,
   hostId: 'h',
@@ -84,6 +111,7 @@ const MANIFEST = {
   size: 1_000,
   chunkSize: 65_536,
   layout: 'in-place',
+  nonce: NONCE,
   beganAt: 1_800_000_000_000,
 } as const;
 
@@ -102,7 +130,7 @@ describe('a manifest', () => {
     expect(parseManifest(JSON.stringify(MANIFEST))).toEqual(MANIFEST);
   });
 
-  it('may be of an empty file, and of the layout to come', () => {
+  it('may be of an empty file, and of the other layout', () => {
     const manifest = { ...MANIFEST, size: 0, layout: 'chunk-files' };
     expect(parseManifest(JSON.stringify(manifest))).toEqual(manifest);
   });
@@ -133,6 +161,9 @@ describe('a manifest', () => {
     ['chunkSize, zero, of an empty file', { size: 0, chunkSize: 0 }],
     ['chunkSize, missing', { chunkSize: undefined }],
     ['layout', { layout: 'other' }],
+    ['nonce', { nonce: 'x' }],
+    ['nonce, missing', { nonce: undefined }],
+    ['nonce, too long', { nonce: `${NONCE}0` }],
     ['beganAt', { beganAt: '2026-01-01' }],
     ['version, as text', { version: '1' }],
     ['version, missing', { version: undefined }],
@@ -200,9 +231,12 @@ describe('an intent', () => {
     verified: { proved: true, digest: { algorithm: 'sha256', hex: '00' } },
   } as const;
 
-  it.each([intent, { ...intent, verified: { proved: false } }])('is read as it was written: %j', (written) => {
-    expect(parseIntent(JSON.stringify(written))).toEqual(written);
-  });
+  it.each([intent, { ...intent, output: `out.${NONCE}` }, { ...intent, verified: { proved: false } }])(
+    'is read as it was written: %j',
+    (written) => {
+      expect(parseIntent(JSON.stringify(written))).toEqual(written);
+    },
+  );
 
   it.each(HOSTILE)('is not %s', (_, text) => {
     expect(parseIntent(text)).toBeUndefined();
@@ -211,6 +245,8 @@ describe('an intent', () => {
   it.each<Record<string, unknown>>([
     { output: 'received' },
     { output: '../../etc/passwd' },
+    { output: `out.${NONCE}/..` },
+    { output: ['data'] },
     { ifExists: true },
     { size: -1 },
     { size: '5' },

@@ -1,11 +1,21 @@
 import { describe, expect, it } from 'vitest';
-import { RECORD_BYTES, decodeRecord, encodeRecord, readReceived, recordOffset } from '../../src/assembly/received.js';
+import {
+  RECORD_BYTES,
+  decodeFooter,
+  decodeRecord,
+  encodeFooter,
+  encodeRecord,
+  footerOffset,
+  readReceived,
+  recordOffset,
+} from '../../src/assembly/received.js';
 import { chunkLength, chunkPlan } from '../../src/core/chunks.js';
 import type { OpenFile } from '../../src/core/ports.js';
 import { KIB } from '../support/bytes.js';
 import { realHashing } from '../support/real-hashing.js';
 
 const UPLOAD = '0123456789abcdef0123456789abcdef';
+const NONCE = 'fedcba9876543210';
 const PLACE = { uploadId: UPLOAD, index: 7, length: 65_536 };
 const DIGEST = realHashing.sha256('chunk');
 
@@ -57,6 +67,28 @@ describe('a record', () => {
   });
 });
 
+describe('a footer', () => {
+  const plan = chunkPlan(7, 3);
+  const footer = encodeFooter(UPLOAD, plan, NONCE);
+
+  it('has 64 bytes and gives its nonce back', () => {
+    expect(footer).toHaveLength(RECORD_BYTES);
+    expect(decodeFooter(UPLOAD, plan, footer)).toBe(NONCE);
+  });
+
+  it('is none of another upload, of another plan, or cut short', () => {
+    expect(decodeFooter(`f${UPLOAD.slice(1)}`, plan, footer)).toBeUndefined();
+    expect(decodeFooter(UPLOAD, chunkPlan(7, 2), footer)).toBeUndefined();
+    expect(decodeFooter(UPLOAD, plan, footer.subarray(0, -1))).toBeUndefined();
+  });
+
+  it('is no record, and a record is no footer', () => {
+    const place = { uploadId: UPLOAD, index: plan.chunkCount + 1, length: 0 };
+    expect(decodeRecord(place, footer)).toBeUndefined();
+    expect(decodeFooter(UPLOAD, plan, encodeRecord(place, DIGEST))).toBeUndefined();
+  });
+});
+
 /** A file as far as the map reads one: its bytes, in pieces that fit no record. */
 function fileOf(bytes: Uint8Array): OpenFile {
   async function* read(offset: number, lengthBytes: number): AsyncGenerator<Uint8Array> {
@@ -79,35 +111,44 @@ describe('the map of an upload', () => {
   }
 
   it('is what was written, holes and all', async () => {
-    const map = await readReceived(fileOf(mapFile([2, 5, 11])), UPLOAD, plan);
+    const { map } = await readReceived(fileOf(mapFile([2, 5, 11])), UPLOAD, plan);
     expect(map.page({ first: 100, after: 0 })).toEqual([2, 5, 11].map((index) => ({ index, digest: digestOf(index) })));
     expect(map.uploadedBytes).toBe(2 * 64 * KIB + 1);
   });
 
   it('is empty for an empty file', async () => {
-    expect((await readReceived(fileOf(new Uint8Array(0)), UPLOAD, plan)).count).toBe(0);
+    expect((await readReceived(fileOf(new Uint8Array(0)), UPLOAD, plan)).map.count).toBe(0);
   });
 
   it('ends where the file ends, a record that was cut off included', async () => {
     const bytes = mapFile([1, 2, 3]);
-    expect((await readReceived(fileOf(bytes.subarray(0, bytes.length - 1)), UPLOAD, plan)).indexes()).toEqual([1, 2]);
+    expect((await readReceived(fileOf(bytes.subarray(0, bytes.length - 1)), UPLOAD, plan)).map.indexes()).toEqual([1, 2]);
   });
 
   it('takes no notice of what lies behind its end', async () => {
     const bytes = new Uint8Array(12 * RECORD_BYTES);
     bytes.set(mapFile([11]));
     bytes.set(encodeRecord({ uploadId: UPLOAD, index: 12, length: 64 * KIB }, DIGEST), recordOffset(12));
-    expect((await readReceived(fileOf(bytes), UPLOAD, plan)).indexes()).toEqual([11]);
+    expect((await readReceived(fileOf(bytes), UPLOAD, plan)).map.indexes()).toEqual([11]);
   });
 
   it('has nothing of another upload’s file', async () => {
-    expect((await readReceived(fileOf(mapFile([1, 2], 'f'.repeat(32))), UPLOAD, plan)).count).toBe(0);
+    expect((await readReceived(fileOf(mapFile([1, 2], 'f'.repeat(32))), UPLOAD, plan)).map.count).toBe(0);
   });
 
   it('has no record that lies at another’s place', async () => {
     const bytes = mapFile([1, 2, 3]);
     bytes.copyWithin(recordOffset(3), recordOffset(2), recordOffset(3));
-    expect((await readReceived(fileOf(bytes), UPLOAD, plan)).indexes()).toEqual([1, 2]);
+    expect((await readReceived(fileOf(bytes), UPLOAD, plan)).map.indexes()).toEqual([1, 2]);
+  });
+
+  it('knows the directory it belongs to by its footer', async () => {
+    const bytes = new Uint8Array(12 * RECORD_BYTES);
+    bytes.set(mapFile([1, 11]));
+    bytes.set(encodeFooter(UPLOAD, plan, NONCE), footerOffset(plan));
+    const { map, nonce } = await readReceived(fileOf(bytes), UPLOAD, plan);
+    expect([map.indexes(), nonce]).toEqual([[1, 11], NONCE]);
+    expect((await readReceived(fileOf(bytes.subarray(0, -1)), UPLOAD, plan)).nonce).toBeUndefined();
   });
 
   it('of 100 000 chunks is read whole', async () => {
@@ -117,7 +158,7 @@ describe('the map of an upload', () => {
       bytes.set(encodeRecord({ uploadId: UPLOAD, index, length: 64 * KIB }, DIGEST), recordOffset(index));
     }
     const began = performance.now();
-    const map = await readReceived(fileOf(bytes), UPLOAD, large);
+    const { map } = await readReceived(fileOf(bytes), UPLOAD, large);
     console.info(`100 000 records decoded in ${Math.round(performance.now() - began)} ms`);
     expect(map.isComplete).toBe(true);
   });
