@@ -3,6 +3,8 @@ import { HostAssembly } from './assembly/staging.js';
 import type { Config, EmbeddedHostConfig } from './config.js';
 import { createLongshore } from './core/longshore.js';
 import type { HostProfile, Log } from './core/ports.js';
+import type { Services } from './core/services.js';
+import { Sweeper } from './core/sweeper.js';
 import { startEmbeddedHost } from './embedded/embedded-host.js';
 import type { EmbeddedHost } from './embedded/embedded-host.js';
 import { startServer } from './http/server.js';
@@ -11,7 +13,7 @@ import { MemoryMergeQueue } from './memory/merge-queue.js';
 import { MemoryProgressFeed } from './memory/progress-feed.js';
 import { createHostRepository } from './sftp/host-repository.js';
 import type { SshHostOptions } from './sftp/host-repository.js';
-import { createHashing, systemClock } from './system.js';
+import { createGarbageCount, createHashing, systemClock } from './system.js';
 
 export interface Gateway {
   /** Such as `http://127.0.0.1:4000`. */
@@ -45,32 +47,80 @@ export async function startGateway(config: Config, log: Log): Promise<Gateway> {
       embeddedHosts.push(embedded);
       sshHosts.push(asSshHost(host, embedded));
     }
-    const hosts = createHostRepository({ hosts: sshHosts, clock: systemClock, log });
-    closers.push(() => hosts.close());
     // A byte on its way to an embedded host comes by here twice.
-    const hashing = createHashing({ collectEveryBytes: (embeddedHosts.length > 0 ? 2 : 4) * MIB });
-    const queue = new MemoryMergeQueue({ log, concurrency: MERGES_AT_ONCE, concurrencyPerHost: MERGES_AT_ONCE_PER_HOST });
-    closers.push(() => queue.close());
-    const longshore = createLongshore({
-      hosts,
-      queue,
-      locks: new MemoryLockRepository({ clock: systemClock }),
-      feed: new MemoryProgressFeed({ clock: systemClock, ttlMs: config.limits.stagingTtlMs }),
-      assembly: new HostAssembly({ clock: systemClock, hashing }),
-      clock: systemClock,
-      hashing,
-      log,
-      limits: config.limits,
-    });
+    const onBytes = createGarbageCount({ collectEveryBytes: (embeddedHosts.length > 0 ? 2 : 4) * MIB });
+    const hosts = createHostRepository({ hosts: sshHosts, clock: systemClock, log, onBytesRead: onBytes });
+    closers.push(() => hosts.close());
+    const hashing = createHashing({ onBytes });
+    const coordination = config.redis === undefined ? inMemory(config, log) : await inRedis(config.redis, config, log);
+    closers.push(() => coordination.close());
+    const { locks, feed, queue, ready } = coordination;
+    const assembly = new HostAssembly({ clock: systemClock, hashing });
+    const services = { hosts, locks, feed, queue, assembly, clock: systemClock, hashing, log, limits: config.limits };
+    const longshore = createLongshore(services);
+    const sweeper = new Sweeper(services);
+    sweeper.start();
+    closers.push(() => sweeper.stop());
     const { address, port, origins } = config.listen;
     const { maxChunkBytes } = config.limits;
-    const server = await startServer({ longshore, log, address, port, origins, limits: { maxChunkBytes }, loopbackOnly: true });
+    const limits = { maxChunkBytes };
+    const server = await startServer({ longshore, log, address, port, origins, limits, loopbackOnly: true, ready });
     closers.push(() => server.close());
     return { url: server.url, embeddedHosts, close };
   } catch (error) {
     await close();
     throw error;
   }
+}
+
+/** What gateways have to agree on: who uploads what, how far it is, and which merges are to be made. */
+interface Coordination extends Pick<Services, 'locks' | 'feed' | 'queue'> {
+  /** Whether it can be asked now. */
+  readonly ready: () => Promise<boolean>;
+  readonly close: () => Promise<void>;
+}
+
+const MERGE_BOUNDS = { concurrency: MERGES_AT_ONCE, concurrencyPerHost: MERGES_AT_ONCE_PER_HOST };
+
+/** For one process. */
+function inMemory(config: Config, log: Log): Coordination {
+  const queue = new MemoryMergeQueue({ log, ...MERGE_BOUNDS });
+  return {
+    queue,
+    locks: new MemoryLockRepository({ clock: systemClock }),
+    feed: new MemoryProgressFeed({ clock: systemClock, ttlMs: config.limits.stagingTtlMs }),
+    ready: () => Promise.resolve(true),
+    close: () => queue.close(),
+  };
+}
+
+/** For all processes that name this server. It may be away, also now. */
+async function inRedis(url: string, config: Config, log: Log): Promise<Coordination> {
+  // Its libraries are large, and most gateways that somebody tries out have no use for them.
+  const [{ connectRedis }, { RedisLockRepository }, { RedisProgressFeed }, { RedisMergeQueue }] = await Promise.all([
+    import('./redis/connection.js'),
+    import('./redis/lock-repository.js'),
+    import('./redis/progress-feed.js'),
+    import('./redis/merge-queue.js'),
+  ]);
+  const redis = connectRedis({ url, log });
+  const queue = new RedisMergeQueue({ redis, log, ...MERGE_BOUNDS });
+  const feed = new RedisProgressFeed({ redis, ttlMs: config.limits.stagingTtlMs });
+  return {
+    queue,
+    feed,
+    locks: new RedisLockRepository({ redis }),
+    ready: () =>
+      redis.ping().then(
+        () => true,
+        () => false,
+      ),
+    async close() {
+      await queue.close();
+      feed.close();
+      redis.close();
+    },
+  };
 }
 
 const LOOPBACK = '127.0.0.1';

@@ -59,11 +59,12 @@ function toProblems(
   });
 }
 
-function toConfig({ listen, logLevel, limits }: FileContent, hosts: readonly HostConfig[]): Config {
+function toConfig({ listen, logLevel, redis, limits }: FileContent, hosts: readonly HostConfig[]): Config {
   const { claimTtl, stagingTtl, ...others } = limits;
   return {
     listen,
     logLevel,
+    ...(redis !== undefined && { redis }),
     auth: { mode: 'none' },
     hosts,
     limits: { ...others, claimTtlMs: claimTtl, stagingTtlMs: stagingTtl },

@@ -13,27 +13,31 @@ export const systemClock: Clock = {
 };
 
 /**
- * Hashing by OpenSSL. Every content byte that comes in or is read back is hashed, so this is also where they are counted for the
- * collection of the garbage that they leave: each leaves about three behind, in buffers whose memory V8 doesn't count as its own, so
- * that it would let 32 MiB pile up. `collectEveryBytes` is no less than what is under way at once (the write windows of some channels),
- * or buffers in use would survive two collections, be taken for long-lived, and pile up all the same. A collection takes about 1 ms.
+ * To be told of the bytes that pass through this process: every so many it collects the garbage that they leave. Each leaves about
+ * three behind, in buffers whose memory V8 doesn't count as its own, so that it would let 32 MiB pile up. `collectEveryBytes` is no
+ * less than what is under way at once (the write windows of some channels), or buffers in use would survive two collections, be taken
+ * for long-lived, and pile up all the same. A collection takes about 1 ms.
  */
-export function createHashing({ collectEveryBytes }: { readonly collectEveryBytes: number }): Hashing {
+export function createGarbageCount({ collectEveryBytes }: { readonly collectEveryBytes: number }): (bytes: number) => void {
   const collect = youngCollector();
   let passedBytes = 0;
-  const count = (bytes: number) => {
+  return (bytes) => {
     passedBytes += bytes;
     if (passedBytes < collectEveryBytes) return;
     passedBytes = 0;
     collect();
   };
+}
+
+/** Hashing by OpenSSL. `onBytes` is told of what is hashed: of every content byte that comes in. */
+export function createHashing({ onBytes }: { readonly onBytes: (bytes: number) => void }): Hashing {
   return {
     start(algorithm) {
       const hash = createHash(algorithm);
       return {
         update(piece) {
           hash.update(piece);
-          count(piece.length);
+          onBytes(piece.length);
         },
         digest: () => hash.digest('hex'),
       };

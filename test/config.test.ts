@@ -177,14 +177,32 @@ describe('environment', () => {
 
 describe('parts of the design that come later', () => {
   it.each([
-    ['redis', 'redis: redis://:pa55word@h', {}],
-    ['REDIS_URL', '', { REDIS_URL: 'redis://:pa55word@h' }],
     ['auth.mode', 'auth: { mode: jwt, jwt: { secret: pa55word } }', {}],
     ['auth.jwt', 'auth: { jwt: { secret: pa55word } }', {}],
   ])('are refused clearly: %s', (key, yaml, env) => {
     const problems = problemsOf(() => load(yaml, env));
     expect(problems).toHaveLength(1);
     expect(problems[0]).toMatch(new RegExp(`^${key}: .*not available in this version`));
+    expect(problems[0]).not.toContain('pa55word');
+  });
+});
+
+describe('Redis', () => {
+  it('is not used unless it is named', () => {
+    expect(load('').redis).toBeUndefined();
+  });
+
+  it('is named by the file, or by the environment before it', () => {
+    expect(load('redis: redis://127.0.0.1:6379').redis).toBe('redis://127.0.0.1:6379');
+    expect(load('redis: redis://a', { REDIS_URL: 'rediss://:pa55word@b/1' }).redis).toBe('rediss://:pa55word@b/1');
+  });
+
+  it.each([
+    ['redis', 'redis: http://:pa55word@h', {}],
+    ['REDIS_URL', '', { REDIS_URL: ':pa55word@h' }],
+  ])('has to be a URL of Redis, and is not shown: %s', (key, yaml, env) => {
+    const problems = problemsOf(() => load(yaml, env));
+    expect(problems).toEqual([expect.stringMatching(new RegExp(`^${key}: must be a URL such as redis:.*value hidden`))]);
     expect(problems[0]).not.toContain('pa55word');
   });
 });
@@ -281,8 +299,8 @@ describe('hosts', () => {
     ['an allow for nobody', { allow: {} }, 'hosts[0].allow: must name groups or persons; leave it out to allow everybody'],
     [
       'a strategy of a later version',
-      { strategy: 'relay' },
-      'hosts[0].strategy: must be auto or in-place: the others are not available in this version (is "relay")',
+      { strategy: 'copy-data' },
+      'hosts[0].strategy: must be auto, in-place or relay: the others are not available in this version (is "copy-data")',
     ],
     [
       'an unknown strategy',

@@ -25,9 +25,6 @@ export const configSchema = fileSchema.check(
 );
 
 function checkContent(content: FileContent, report: Report): void {
-  if (content.redis !== undefined) {
-    report(['redis'], 'not available in this version, which keeps claims in memory for one process; leave it out');
-  }
   checkAccess(content, report);
   if (isMap(content.limits)) checkLimits(content.limits, report);
   if (!Array.isArray(content.hosts)) return;
@@ -70,7 +67,7 @@ const SSH_ONLY = [
   'hostKeys',
   'knownHostsFile',
 ] as const;
-const UNBUILT_STRATEGIES: readonly unknown[] = ['copy-data', 'command', 'relay'];
+const UNBUILT_STRATEGIES: readonly unknown[] = ['copy-data', 'command'];
 const LOGINS = ['privateKeyFile', 'password', 'agent'] as const;
 
 function checkHost(host: HostContent, report: Report): void {
@@ -79,7 +76,7 @@ function checkHost(host: HostContent, report: Report): void {
     for (const key of SSH_ONLY) if (host[key] !== undefined) report([key], 'has no place in an embedded host');
   }
   if (UNBUILT_STRATEGIES.includes(host.strategy)) {
-    report(['strategy'], 'must be auto or in-place: the others are not available in this version');
+    report(['strategy'], 'must be auto, in-place or relay: the others are not available in this version');
   }
   if (Array.isArray(host.roots)) checkRoots(host.roots, report);
   const { groups, persons } = host.allow ?? {};

@@ -105,6 +105,10 @@ const origin = z
   .string({ error: 'must be text' })
   .refine(isOrigin, 'must be an origin as browsers send it: scheme, name and port alone, such as https://files.example.com');
 
+function isRedisUrl(input: string): boolean {
+  return /^rediss?:\/\/./.test(input) && URL.canParse(input);
+}
+
 function isOrigin(input: string): boolean {
   return /^https?:/.test(input) && URL.canParse(input) && new URL(input).origin === input;
 }
@@ -181,7 +185,7 @@ const host = section({
   allow: allow.meta({ description: 'Who may use the host. Default: everybody who may call.' }).optional(),
   strategy: choice(
     ['auto', 'in-place', 'copy-data', 'command', 'relay'],
-    'How chunks become the file; auto takes the best the host can. This version has in-place alone.',
+    'How chunks become the file; auto takes the best the host can. This version has in-place and relay.',
   ),
   durability: choice(
     ['normal', 'strict'],
@@ -233,8 +237,7 @@ const limits = section({
     min: 60 * SECOND_MS,
     max: 365 * DAY_MS,
     fallback: 7 * DAY_MS,
-    description:
-      'How long a finished upload is remembered. (Unfinished ones stay on the host until they are finished or aborted: this version has no sweeper.)',
+    description: 'How long an upload stays on its host after it was last touched, and a finished one is remembered',
   }),
 });
 
@@ -242,7 +245,11 @@ const limits = section({
 export const fileSchema = section({
   listen: listen.prefault({}).meta({ description: 'Where the gateway listens.' }),
   logLevel: choice(['info', 'debug', 'warn', 'error', 'silent'], 'Least important level that is logged.'),
-  redis: unavailable(),
+  redis: text(
+    'URL of the Redis server that gateways share: claims, progress, merges. Without it all of that is in memory, for one process.',
+  )
+    .refine(isRedisUrl, 'must be a URL such as redis://127.0.0.1:6379 or rediss://user:password@redis.example.com/0')
+    .optional(),
   auth: auth.prefault({}).meta({ description: 'Who callers are.' }),
   hosts: list(host.meta({ oneOf: HOST_FORMS }))
     .min(1, 'must have at least one host')

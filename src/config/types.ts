@@ -4,6 +4,8 @@ import type { HostProfile } from '../core/ports.js';
 export interface Config {
   readonly listen: ListenConfig;
   readonly logLevel: LogLevel;
+  /** URL of the Redis server; undefined: claims, progress and merges are kept in memory, for one process. */
+  readonly redis?: string;
   readonly auth: AuthConfig;
   /** At least one; ids are unique. */
   readonly hosts: readonly HostConfig[];

@@ -3,17 +3,17 @@ import { Arrivals } from './arrivals.js';
 import type { Caller, UploadChunkAnswer, UploadChunkInput } from './answers.js';
 import type { ReceivedMap } from './chunks.js';
 import { checkIndex, chunkPlan } from './chunks.js';
+import type { Admission } from './entrance.js';
 import { claimKey, entering } from './entrance.js';
 import { checkChunkDigest } from './file-ref.js';
 import type { Held } from './lease.js';
-import { SLOT_LEASE_MS, holdingLease } from './lease.js';
-import { InputError, ProblemError, refused, tryAgainLater } from './problems.js';
-import { unproved } from './progress.js';
+import { Lease, SLOT_LEASE_MS, TOKEN_BYTES } from './lease.js';
+import type { ReceivedTotals } from './ports.js';
+import { InputError, ProblemError, isFault, refused, tryAgainLater } from './problems.js';
+import type { DigestMismatch, Refused } from './problems.js';
 import type { Services, UploadCall } from './services.js';
-import { onHost } from './services.js';
+import { onHost, problemOf } from './services.js';
 import type { ReceiveOutcome, StagedUpload } from './staging.js';
-
-const TOKEN_BYTES = 16;
 
 export class ChunkService {
   readonly #services: Services;
@@ -48,22 +48,33 @@ export class ChunkService {
   }
 
   async #takeChunk(call: UploadCall, input: UploadChunkInput): Promise<UploadChunkAnswer> {
+    const intake = untouched(input.pieces);
+    const chunk = { ...input, pieces: intake.pieces };
+    try {
+      return await this.#underLease(call, chunk, 'recall');
+    } catch (error) {
+      // What this process remembers of the upload may be over: given up through another, and perhaps begun again.
+      if (problemOf(error)?.code !== 'UPLOAD_UNKNOWN' || !intake.isUntouched()) throw error;
+      return this.#underLease(call, chunk, 'find');
+    }
+  }
+
+  async #underLease(call: UploadCall, input: UploadChunkInput, by: Admission['by']): Promise<UploadChunkAnswer> {
     const { locks, clock, hashing, limits } = this.#services;
     const token = hashing.nonce(TOKEN_BYTES);
-    const request = { ...claimKey(call), ttlMs: limits.claimTtlMs, index: input.index, token, leaseMs: SLOT_LEASE_MS };
-    const lease = {
+    const slot = { ...claimKey(call), ttlMs: limits.claimTtlMs, index: input.index, token, leaseMs: SLOT_LEASE_MS };
+    const lease = new Lease({
       clock,
       leaseMs: SLOT_LEASE_MS,
-      leasedAt: clock.monotonic(),
-      renew: () => locks.leaseSlot(request),
-      release: () => locks.releaseSlot(request),
-    };
-    const work = (staged: StagedUpload) => holdingLease(lease, (slot) => this.#receive(call, staged, { ...input, slot }));
+      ask: (renews) => locks.leaseSlot({ ...slot, ...(renews !== undefined && { renews }) }),
+      release: () => locks.releaseSlot(slot),
+    });
+    const work = (staged: StagedUpload) => lease.hold((held) => this.#receive(call, staged, { ...input, held }));
     try {
-      return await entering(this.#services, call, work, lease.renew);
+      return await entering(this.#services, call, work, { take: () => lease.take(), by });
     } catch (error) {
-      // Whoever doesn't get in gives the lease back, too; a second time does no harm.
-      await lease.release().catch(() => undefined); // It lapses by itself.
+      // Whoever doesn't get in gives the lease back, too.
+      await lease.release();
       const known = isBusy(error) ? await this.#alreadyThere(call, input) : undefined;
       if (known === undefined) throw error;
       return known;
@@ -72,16 +83,21 @@ export class ChunkService {
 
   /** A chunk that is on the host already needs no lease: not its own, which another sender may have, nor while it is merged. */
   async #alreadyThere(call: UploadCall, input: UploadChunkInput): Promise<UploadChunkAnswer | undefined> {
+    if (input.digest === undefined) return undefined;
     const staged = await this.#services.assembly.find(call.host, call.identity, call.target);
-    const received = await staged?.received();
-    const digest = received?.digest(input.index);
-    if (received === undefined || digest === undefined || input.digest === undefined) return undefined;
+    if (staged === undefined || input.index > chunkPlan(staged.manifest.size, staged.manifest.chunkSize).chunkCount)
+      return undefined;
+    const digest = await staged.storedDigest(input.index, input.digest);
+    if (digest === undefined) return undefined;
     const isSame = digest === input.digest;
-    return chunkAnswer(input, isSame ? { kind: 'stored', digest, alreadyStored: true } : { kind: 'conflict' }, received);
+    return this.#answer(call, staged, {
+      index: input.index,
+      outcome: isSame ? { kind: 'stored', digest, alreadyStored: true } : { kind: 'conflict' },
+    });
   }
 
-  async #receive(call: UploadCall, staged: StagedUpload, input: UploadChunkInput & { readonly slot: Held }) {
-    const { index, digest, pieces, slot } = input;
+  async #receive(call: UploadCall, staged: StagedUpload, input: UploadChunkInput & { readonly held: Held }) {
+    const { index, digest, pieces, held } = input;
     checkIndex(chunkPlan(staged.manifest.size, staged.manifest.chunkSize), index);
     const arrival = this.#arrivals.begin(call.identity.id);
     try {
@@ -89,38 +105,64 @@ export class ChunkService {
         index,
         ...(digest !== undefined && { digest }),
         pieces,
-        signal: AbortSignal.any([input.signal, slot.signal, arrival.signal]),
-        check: slot.check,
+        signal: AbortSignal.any([input.signal, held.signal, arrival.signal]),
+        check: held.check,
+        confirm: held.confirm,
       });
-      const received = await staged.received();
-      if (outcome.kind === 'stored' && !outcome.alreadyStored) await this.#tellReceiving(call, received);
-      return chunkAnswer(input, outcome, received);
+      return await this.#answer(call, staged, { index, outcome });
     } finally {
       arrival.end();
     }
   }
 
-  async #tellReceiving(call: UploadCall, received: ReceivedMap): Promise<void> {
-    const { feed, clock } = this.#services;
-    // The upload was given up while this chunk was on its way; that is the end of it.
-    if ((await feed.last(call.identity.id))?.phase === 'ABORTED') return;
-    const state = { doneBytes: received.uploadedBytes, totalBytes: received.plan.size, updatedAt: clock.now() };
-    await feed.publish(call.identity.id, unproved({ phase: 'RECEIVING', ...state }));
+  async #answer(
+    call: UploadCall,
+    staged: StagedUpload,
+    { index, outcome }: { readonly index: number; readonly outcome: ReceiveOutcome },
+  ): Promise<UploadChunkAnswer> {
+    if (outcome.kind !== 'stored') return refusal(index, outcome);
+    const { digest, alreadyStored } = outcome;
+    const { bytes: uploadedBytes, count: uploadedCount } = await this.#tellReceived(call.identity.id, staged, index);
+    return { kind: 'ChunkStored', index, digest, alreadyStored, uploadedBytes, uploadedCount };
   }
+
+  /** The chunk is stored, and that is the answer, also when the feed is away: then the host tells how much is there. */
+  async #tellReceived(id: string, staged: StagedUpload, index: number): Promise<ReceivedTotals> {
+    const { feed } = this.#services;
+    const plan = chunkPlan(staged.manifest.size, staged.manifest.chunkSize);
+    let map: ReceivedMap | undefined;
+    try {
+      const totals = await feed.received(id, index, plan);
+      if (totals !== undefined) return totals;
+      map = await staged.received();
+      const known = await feed.knowReceived(id, map.indexes(), plan);
+      return (await feed.received(id, index, plan)) ?? known;
+    } catch (error) {
+      if (!isFault(error, 'COORDINATION_UNAVAILABLE')) throw error;
+      const { count, uploadedBytes: bytes } = map ?? (await staged.received());
+      return { count, bytes };
+    }
+  }
+}
+
+/** The same pieces, and whether anybody has begun to read them. */
+function untouched(pieces: AsyncIterable<Uint8Array>) {
+  let isUntouched = true;
+  const watched: AsyncIterable<Uint8Array> = {
+    [Symbol.asyncIterator]() {
+      isUntouched = false;
+      return pieces[Symbol.asyncIterator]();
+    },
+  };
+  return { pieces: watched, isUntouched: () => isUntouched };
 }
 
 function isBusy(error: unknown): boolean {
   return error instanceof ProblemError && error.problem.code === 'CHUNK_BUSY';
 }
 
-function chunkAnswer(input: UploadChunkInput, outcome: ReceiveOutcome, received: ReceivedMap): UploadChunkAnswer {
-  const { index } = input;
+function refusal(index: number, outcome: Exclude<ReceiveOutcome, { readonly kind: 'stored' }>): DigestMismatch | Refused {
   switch (outcome.kind) {
-    case 'stored': {
-      const { digest, alreadyStored } = outcome;
-      const { uploadedBytes, count: uploadedCount } = received;
-      return { kind: 'ChunkStored', index, digest, alreadyStored, uploadedBytes, uploadedCount };
-    }
     case 'conflict':
       return refused('CHUNK_CONFLICT', `chunk ${index} is on the host already, with other bytes`);
     case 'digest-mismatch': {

@@ -1,8 +1,9 @@
 // Who may go on with an upload: claims, what is left of them on the host when they were lost, and uploads that ended already.
 import type { UploadFinished } from './answers.js';
-import type { Claim, ClaimOutcome, SlotOutcome } from './ports.js';
+import type { ReceivedMap } from './chunks.js';
+import type { Claim, ClaimOutcome, LeaseOutcome } from './ports.js';
 import { ProblemError, refused, tryAgainLater } from './problems.js';
-import type { UploadLocked } from './problems.js';
+import type { ProblemCode, UploadLocked } from './problems.js';
 import { problemOf } from './services.js';
 import type { Services, UploadCall } from './services.js';
 import type { OtherUpload, StagedUpload } from './staging.js';
@@ -14,8 +15,13 @@ const BUSY_RETRY_MS = 1_000;
 /** Own other content that had no call for this long gives way without `takeOver`. */
 export const ACTIVE_MS = 60_000;
 
-/** How a call takes its claim: by renewing it alone, or together with a lease. */
-export type Take = () => Promise<ClaimOutcome | SlotOutcome>;
+/** How a call comes in. */
+export interface Admission {
+  /** Takes the claim: by renewing it alone, or together with a lease. */
+  readonly take: () => Promise<ClaimOutcome | LeaseOutcome>;
+  /** How the staging directory is found: see `Assembly`. */
+  readonly by: 'find' | 'recall';
+}
 
 /**
  * Every call but `uploadStatus` comes in here: it renews the claim, restores a lost one, and opens the staging directory for `work`.
@@ -25,35 +31,40 @@ export async function entering<T>(
   services: Services,
   call: UploadCall,
   work: (staged: StagedUpload) => Promise<T>,
-  take: Take = renewal(services, call),
+  admission: Admission = renewal(services, call),
 ): Promise<T | UploadFinished> {
   const ended = await finishedAnswer(services, call);
   if (ended !== undefined) return ended;
+  const { claim, created } = await admitted(call, admission);
   try {
-    return await work(await enter(services, call, take));
+    if (created) await checkOthers(services, call, 0);
+    return await work(await openStaged(services, call, { claim, by: admission.by }));
   } catch (error) {
+    const code = problemOf(error)?.code;
+    // A claim that this call restored, for an upload that is no more, would only be in the way of others.
+    if (created && code !== undefined && NOTHING_TO_CLAIM.includes(code)) await services.locks.release(claimKey(call));
     // Published while this call was inside, and cleaned away under it.
-    const finished = problemOf(error)?.code === 'UPLOAD_UNKNOWN' ? await finishedAnswer(services, call) : undefined;
+    const finished = code === 'UPLOAD_UNKNOWN' ? await finishedAnswer(services, call) : undefined;
     if (finished === undefined) throw error;
     return finished;
   }
 }
 
-async function enter(services: Services, call: UploadCall, take: Take): Promise<StagedUpload> {
+const NOTHING_TO_CLAIM: readonly ProblemCode[] = ['UPLOAD_UNKNOWN', 'ABORTED', 'UPLOAD_LOCKED', 'HOST_UNSUPPORTED'];
+
+async function admitted(call: UploadCall, { take }: Admission): Promise<{ readonly claim: Claim; readonly created: boolean }> {
   const outcome = await take();
-  if (outcome.kind === 'busy') {
-    const retryAfterMs = Math.min(outcome.retryAfterMs, BUSY_RETRY_MS);
-    throw new ProblemError(
-      tryAgainLater('CHUNK_BUSY', 'this chunk is on its way already, or the upload is being merged', retryAfterMs),
-    );
-  }
-  if (outcome.kind === 'taken') throw new ProblemError(takenProblem(call, outcome.claim));
-  try {
-    if (outcome.created) await checkOthers(services, call, 0);
-    return await openStaged(services, call, outcome.claim);
-  } catch (error) {
-    if (outcome.created) await services.locks.release(claimKey(call));
-    throw error;
+  switch (outcome.kind) {
+    case 'held':
+      return outcome;
+    case 'taken':
+      throw new ProblemError(takenProblem(call, outcome.claim));
+    case 'busy':
+    case 'lost': {
+      const message = 'this chunk is on its way already, or the upload is being merged';
+      const retryAfterMs = outcome.kind === 'busy' ? Math.min(outcome.retryAfterMs, BUSY_RETRY_MS) : 0;
+      throw new ProblemError(tryAgainLater('CHUNK_BUSY', message, retryAfterMs));
+    }
   }
 }
 
@@ -62,16 +73,32 @@ export function claimKey(call: UploadCall) {
   return { target: targetKey, person, upload: uploadKey };
 }
 
-function renewal(services: Services, call: UploadCall): Take {
-  return () => services.locks.claim({ ...claimKey(call), ttlMs: services.limits.claimTtlMs, move: 'never', idleMs: ACTIVE_MS });
+function renewal(services: Services, call: UploadCall): Admission {
+  const request = { ...claimKey(call), ttlMs: services.limits.claimTtlMs, move: 'never', idleMs: ACTIVE_MS } as const;
+  return { take: () => services.locks.claim(request), by: 'find' };
 }
 
-async function openStaged(services: Services, call: UploadCall, claim: Claim): Promise<StagedUpload> {
+async function openStaged(
+  services: Services,
+  call: UploadCall,
+  { claim, by }: { readonly claim: Claim; readonly by: Admission['by'] },
+): Promise<StagedUpload> {
   const { assembly, feed } = services;
   const { host, identity, target } = call;
-  const found = await assembly.find(host, identity, target);
+  const found = await assembly[by](host, identity, target);
   if (found !== undefined) return found;
-  if (claim.declared !== undefined) return assembly.open(host, identity, target, claim.declared);
+  if (claim.declared !== undefined) {
+    const made = await assembly.open(host, identity, target, claim.declared);
+    const holder = await services.locks.holder(identity.targetKey);
+    // The very claim that was taken: one made since would be of another call that has found what was made here.
+    if (holder?.upload === identity.uploadKey && holder.since === claim.since) {
+      // What was counted was in another directory.
+      await feed.forgetReceived(identity.id);
+      return made;
+    }
+    // Given up since this call came in, through another process, which can't have seen what was made here.
+    await made.discard();
+  }
   const last = await feed.last(identity.id);
   if (last?.phase === 'ABORTED') throw new ProblemError(refused('ABORTED', 'this upload was aborted'));
   throw new ProblemError(refused('UPLOAD_UNKNOWN', 'no such upload is under way; begin with uploadStatus'));
@@ -128,4 +155,14 @@ export async function finishedAnswer(services: Services, call: UploadCall): Prom
   }
   const { finishedAt, size, proved, contentDigest } = finished;
   return { kind: 'UploadFinished', finishedAt, size, proved, ...(contentDigest !== undefined && { contentDigest }) };
+}
+
+/** Undefined when what was staged is gone: given up meanwhile, or removed by somebody on the host. Then the upload begins afresh. */
+export async function receivedIfAny(staged: StagedUpload): Promise<ReceivedMap | undefined> {
+  try {
+    return await staged.received();
+  } catch (error) {
+    if (error instanceof ProblemError && error.problem.code === 'UPLOAD_UNKNOWN') return undefined;
+    throw error;
+  }
 }

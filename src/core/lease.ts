@@ -1,12 +1,14 @@
 // Leases: the right to write one chunk, or to run one merge, for a short while and again. A holder that can't renew stops before the
 // lease lapses, so that nobody else works beside it.
-import type { Clock, MergeLeaseOutcome, SlotOutcome } from './ports.js';
+import type { Clock, LeaseOutcome } from './ports.js';
 import { Fault, ProblemError, tryAgainLater } from './problems.js';
 
 /** A gateway that dies blocks its chunks no longer than this. */
-export const SLOT_LEASE_MS = 30_000;
+export const SLOT_LEASE_MS = 10_000;
 /** A merge whose process died is taken over within 15 s. */
 export const MERGE_LEASE_MS = 10_000;
+/** Of a holder's token, random. */
+export const TOKEN_BYTES = 16;
 /** Of the lease: when it is renewed, how soon that is tried again when the store was away, and when its holder must have stopped. */
 const RENEW_AFTER = 1 / 3;
 const RETRY_AFTER = 1 / 12;
@@ -19,56 +21,111 @@ export class LeaseLost extends ProblemError {
   }
 }
 
+/** What the work under a lease may ask. */
 export interface Held {
   /** Aborts when the lease is lost. */
   readonly signal: AbortSignal;
-  /** Throws when it is lost or about to lapse. */
+  /** Throws when it is lost or about to lapse. Costs nothing. */
   readonly check: () => void;
+  /** Renews it now; rejects when it is lost. While the store is away its time counts alone. */
+  readonly confirm: () => Promise<void>;
 }
 
-export interface Lease {
+interface LeaseOptions {
   readonly clock: Clock;
   readonly leaseMs: number;
-  /** Monotonic time at which the lease was asked for. */
-  readonly leasedAt: number;
-  readonly renew: () => Promise<SlotOutcome | MergeLeaseOutcome>;
+  /** Asks the store; `renews` is what came with the last answer. */
+  readonly ask: (renews?: string) => Promise<LeaseOutcome>;
   readonly release: () => Promise<void>;
 }
 
-/** Does `work` under a lease that was just taken, renews it meanwhile, and gives it back. */
-export async function holdingLease<T>(lease: Lease, work: (held: Held) => Promise<T>): Promise<T> {
-  const { clock, leaseMs } = lease;
-  const ended = new AbortController();
-  const lost = new AbortController();
-  let stopAt = lease.leasedAt + leaseMs * STOP_AFTER;
-  const check = () => {
-    lost.signal.throwIfAborted();
-    if (clock.monotonic() > stopAt)
-      throw new Fault('COORDINATION_UNAVAILABLE', 'the lease on this upload could not be renewed');
-  };
-  const renewing = renew();
-  try {
-    return await work({ signal: lost.signal, check });
-  } finally {
-    ended.abort();
-    await renewing;
-    await lease.release().catch(() => undefined); // It lapses by itself.
+/** One lease of one holder: taken, then held as long as some work takes. */
+export class Lease {
+  readonly #options: LeaseOptions;
+  readonly #lost = new AbortController();
+  /** What the store said when it was last asked: nothing yet, something, or it was away. */
+  #store: 'unasked' | 'there' | 'away' = 'unasked';
+  #memory: string | undefined;
+  /** Monotonic time at which its holder must have stopped. */
+  #stopAt = Number.NEGATIVE_INFINITY;
+
+  constructor(options: LeaseOptions) {
+    this.#options = options;
   }
 
-  async function renew(): Promise<void> {
+  /** The store's answer; to be asked again when it is `busy`. */
+  async take(): Promise<LeaseOutcome> {
+    const outcome = await this.#ask();
+    return outcome.kind === 'lost' ? { kind: 'busy', retryAfterMs: 0 } : outcome;
+  }
+
+  /** Does `work` under the lease that was just taken, renews it meanwhile, and gives it back. */
+  async hold<T>(work: (held: Held) => Promise<T>): Promise<T> {
+    const ended = new AbortController();
+    const renewing = this.#keepRenewing(ended.signal);
+    const held = { signal: this.#lost.signal, check: () => this.#check(), confirm: () => this.#confirm() };
+    try {
+      return await work(held);
+    } finally {
+      ended.abort();
+      await renewing;
+      await this.release();
+    }
+  }
+
+  /** Never rejects: what can't be given back lapses by itself. A second time does no harm. A store that is away isn't waited for. */
+  async release(): Promise<void> {
+    if (this.#store === 'unasked') return;
+    const released = this.#options.release().catch(() => undefined);
+    if (this.#store === 'there') await released;
+  }
+
+  #check(): void {
+    this.#lost.signal.throwIfAborted();
+    if (this.#options.clock.monotonic() > this.#stopAt)
+      throw new Fault('COORDINATION_UNAVAILABLE', 'the lease on this upload could not be renewed');
+  }
+
+  async #confirm(): Promise<void> {
+    this.#check();
+    await this.#renew();
+    this.#check();
+  }
+
+  /** Whether the store answered; one that is away is asked again, and `check` stops the holder in time. */
+  async #renew(): Promise<boolean> {
+    try {
+      const outcome = await this.#ask();
+      if (outcome.kind !== 'held') this.#lost.abort(new LeaseLost());
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  async #ask(): Promise<LeaseOutcome> {
+    const { clock, leaseMs, ask } = this.#options;
+    const askedAt = clock.monotonic();
+    this.#store = 'away';
+    const outcome = await ask(this.#memory);
+    this.#store = 'there';
+    if (outcome.kind === 'held') {
+      this.#memory = outcome.memory;
+      this.#stopAt = Math.max(this.#stopAt, askedAt + leaseMs * STOP_AFTER);
+    }
+    return outcome;
+  }
+
+  async #keepRenewing(ended: AbortSignal): Promise<void> {
+    const { clock, leaseMs } = this.#options;
     let pause = RENEW_AFTER;
-    while (!lost.signal.aborted) {
+    while (!this.#lost.signal.aborted) {
       try {
-        await clock.sleep(leaseMs * pause, ended.signal);
+        await clock.sleep(leaseMs * pause, ended);
       } catch {
         return; // The work has ended.
       }
-      const askedAt = clock.monotonic();
-      // A store that is away is asked again; `check` stops the holder in time.
-      const outcome = await lease.renew().catch(() => undefined);
-      pause = outcome === undefined ? RETRY_AFTER : RENEW_AFTER;
-      if (outcome?.kind === 'held') stopAt = askedAt + leaseMs * STOP_AFTER;
-      else if (outcome !== undefined) lost.abort(new LeaseLost());
+      pause = (await this.#renew()) ? RENEW_AFTER : RETRY_AFTER;
     }
   }
 }

@@ -13,7 +13,10 @@ export function createLongshore(services: Services): Longshore {
   const chunks = new ChunkService(services);
   const uploads = new UploadService(services, { merges, chunks });
   const directory = new DirectoryService(services);
-  services.queue.process((job, signal) => merges.run(job, signal));
+  services.queue.process(
+    (job, signal) => merges.run(job, signal),
+    (job) => merges.giveUp(job),
+  );
   return {
     hosts: (caller) => directory.hosts(caller),
     uploads: (caller, input) => directory.uploads(caller, input),

@@ -5,7 +5,7 @@ import { chunksMissing } from './chunks.js';
 import { claimKey, finishedAnswer, lockedProblem } from './entrance.js';
 import type { ContentDigest } from './file-ref.js';
 import { claimedDigest, formatContentDigest, identify } from './file-ref.js';
-import { LeaseLost, MERGE_LEASE_MS, holdingLease } from './lease.js';
+import { Lease, LeaseLost, MERGE_LEASE_MS, TOKEN_BYTES } from './lease.js';
 import type { Held } from './lease.js';
 import type { FinishedUpload, Host, MergeJob } from './ports.js';
 import { ProblemError, isFault, refused } from './problems.js';
@@ -18,11 +18,15 @@ import { problemOf } from './services.js';
 import type { MergeRequest, Published, StagedUpload } from './staging.js';
 import { resolveTarget } from './target.js';
 
-/** Pauses before a host that is away is tried again; after the last the merge fails, to be asked for again. */
-const HOST_AWAY_PAUSES_MS = [1_000, 2_000, 4_000, 8_000] as const;
+/** How long a host that is away is tried again; then the merge fails, to be asked for again. */
+const HOST_PATIENCE_MS = 15_000;
+/** The same of the store: its viewers can't be told that it failed, and it costs the host nothing. */
+const STORE_PATIENCE_MS = 10 * 60_000;
+const FIRST_PAUSE_MS = 1_000;
+const CLEANING_ATTEMPTS = 3;
+const MAX_PAUSE_MS = 5_000;
 /** Between two looks whether the leases that are in a merge's way are gone. */
 const LEASE_POLL_MS = 200;
-const TOKEN_BYTES = 16;
 
 interface Merge extends UploadCall {
   readonly services: Services;
@@ -37,9 +41,9 @@ interface Merge extends UploadCall {
  */
 export async function runMerge(services: Services, job: MergeJob, signal: AbortSignal): Promise<void> {
   const { feed, clock, log } = services;
-  const reporter = new ProgressReporter({ feed, clock, id: job.id, strategy: 'IN_PLACE' });
+  const reporter = new ProgressReporter({ feed, clock, id: job.id });
   try {
-    await whileHostIsAway(services, signal, () =>
+    await withPatience(services, signal, () =>
       services.hosts.use(job.hostId, (host) => mergeOn({ services, job, host, reporter, signal })),
     );
   } catch (error) {
@@ -64,17 +68,24 @@ async function mergeOn(options: MergeOptions): Promise<void> {
   const identity = identify(hashing, { ...job, target: job.target });
   const call: UploadCall = { host, target, identity };
   const finished = await finishedAnswer(services, call);
-  if (finished !== undefined) return reporter.end(doneProgress(finished));
   const staged = await assembly.find(host, identity, target);
+  if (finished !== undefined) {
+    await reporter.end(doneProgress(finished));
+    return staged === undefined ? undefined : clean(services, staged); // A run before this one didn't come to it.
+  }
   const request = await staged?.mergeRequest();
-  if (staged === undefined || request === undefined) return endUnwanted(options, staged);
+  if (staged === undefined || request === undefined) return endUnwanted(options, call, staged);
+  reporter.strategy = staged.strategy;
   try {
-    const published = await underMergeLease(options, call, (held) =>
-      verifyAndPublish({ ...call, services, staged, reporter, signal: AbortSignal.any([signal, held.signal]) }, held),
-    );
-    await reporter.settled();
-    const answer = await finishUpload(services, staged, published);
-    log.info({ host: job.hostId, upload: job.id, sizeBytes: answer.size, proved: answer.proved }, 'published');
+    await underMergeLease(options, call, async (held) => {
+      try {
+        await finishMerge({ ...call, services, staged, reporter, signal: AbortSignal.any([signal, held.signal]) }, held);
+      } catch (error) {
+        // What failed because the upload was given up, or taken over, is not for this run to tell.
+        await held.confirm();
+        throw error;
+      }
+    });
   } catch (error) {
     if (signal.aborted || isAway(error)) throw error;
     if (error instanceof LeaseLost) return; // Another process has it, and tells.
@@ -85,7 +96,8 @@ async function mergeOn(options: MergeOptions): Promise<void> {
     log.warn({ host: job.hostId, upload: job.id, code: problem.code, ...(!isExpected && { err: error }) }, 'merge failed');
     // Withdrawn first, so that a failed merge doesn't come back by itself; a newer request is for the run that comes with it.
     const newest = await staged.mergeRequest().catch(() => undefined);
-    if (newest?.askedAt === request.askedAt) await staged.withdrawMergeRequest().catch(() => undefined);
+    if (newest !== undefined && newest.askedAt !== request.askedAt) return;
+    await staged.withdrawMergeRequest().catch(() => undefined);
     await reporter.end(failedProgress(services, problem));
   }
 }
@@ -94,47 +106,69 @@ async function mergeOn(options: MergeOptions): Promise<void> {
  * A job that nobody wants any more: its upload was given up while it waited, or a run before it answered the same request. A state
  * that was told stays; those who were told to wait for this job must not wait for ever.
  */
-async function endUnwanted(options: MergeOptions, staged: StagedUpload | undefined): Promise<void> {
+async function endUnwanted(options: MergeOptions, call: UploadCall, staged: StagedUpload | undefined): Promise<void> {
   const { services, job, reporter } = options;
-  const last = await services.feed.last(job.id);
-  if (last === undefined || last.phase === 'RECEIVING' || isTerminal(last)) return;
-  const problem = staged === undefined ? refused('UPLOAD_UNKNOWN', 'the upload was given up before it was merged') : NO_REQUEST;
-  await reporter.end(failedProgress(services, problem));
+  if (!isWaiting(await services.feed.last(job.id))) return;
+  const lease = mergeLease(services, call);
+  const outcome = await lease.take();
+  if (outcome.kind === 'busy') return; // Another run, or whoever gives the upload up, has it, and tells.
+  try {
+    if (!isWaiting(await services.feed.last(job.id))) return;
+    const problem =
+      staged === undefined ? refused('UPLOAD_UNKNOWN', 'the upload was given up before it was merged') : NO_REQUEST;
+    await reporter.end(failedProgress(services, problem));
+  } finally {
+    await lease.release();
+    if (outcome.kind === 'held' && outcome.created) await services.locks.release(claimKey(call));
+  }
+}
+
+function isWaiting(state: MergeProgress | undefined): boolean {
+  return state !== undefined && state.phase !== 'RECEIVING' && !isTerminal(state);
 }
 
 const NO_REQUEST = refused('MERGE_FAILED', 'the merge was asked for no longer', true);
 
-/** Waits for chunks that are still being written; holds the lease, and with it the claim, as long as `work` runs. */
-async function underMergeLease<T>(options: MergeOptions, call: UploadCall, work: (held: Held) => Promise<T>): Promise<T> {
-  const { locks, clock, hashing, limits } = options.services;
+function mergeLease(services: Services, call: UploadCall): Lease {
+  const { locks, clock, hashing, limits } = services;
   const token = hashing.nonce(TOKEN_BYTES);
   const request = { ...claimKey(call), ttlMs: limits.claimTtlMs, token, leaseMs: MERGE_LEASE_MS };
+  return new Lease({
+    clock,
+    leaseMs: MERGE_LEASE_MS,
+    ask: (renews) => locks.leaseMerge({ ...request, ...(renews !== undefined && { renews }) }),
+    release: () => locks.releaseMerge(request),
+  });
+}
+
+/** Waits for chunks that are still being written; holds the lease, and with it the claim, as long as `work` runs. */
+async function underMergeLease(options: MergeOptions, call: UploadCall, work: (held: Held) => Promise<void>): Promise<void> {
+  const lease = mergeLease(options.services, call);
   for (;;) {
-    const leasedAt = clock.monotonic();
-    const outcome = await locks.leaseMerge(request);
+    const outcome = await lease.take();
     if (outcome.kind === 'taken') throw new ProblemError(lockedProblem(call, outcome.claim));
-    if (outcome.kind === 'held') {
-      const lease = {
-        clock,
-        leaseMs: MERGE_LEASE_MS,
-        leasedAt,
-        renew: () => locks.leaseMerge(request),
-        release: () => locks.releaseMerge(request),
-      };
-      return holdingLease(lease, work);
-    }
-    await clock.sleep(LEASE_POLL_MS, options.signal);
+    if (outcome.kind === 'held') return lease.hold(work);
+    await options.services.clock.sleep(LEASE_POLL_MS, options.signal);
   }
 }
 
-async function verifyAndPublish(merge: Merge, held: Held): Promise<Published> {
+async function finishMerge(merge: Merge, held: Held): Promise<void> {
+  const { services, staged, reporter, identity } = merge;
+  const published = await assembleAndPublish(merge, held);
+  await reporter.settled();
+  const { size, proved } = await finishUpload(services, staged, published);
+  services.log.info({ host: identity.hostId, upload: identity.id, sizeBytes: size, proved }, 'published');
+}
+
+async function assembleAndPublish(merge: Merge, held: Held): Promise<Published> {
   const { staged, reporter, signal } = merge;
   const recovered = await staged.recoverPublication();
   if (recovered !== undefined) return recovered;
   const request = await requestOf(staged);
-  const received = await staged.refreshReceived();
+  const received = await staged.received();
   if (!received.isComplete) throw new ProblemError(chunksMissing(received));
   const size = staged.manifest.size;
+  await staged.assemble({ signal, onProgress: reporter.report });
 
   reporter.report('VERIFYING', 0, size);
   const verification = await staged.verify(digestsOf(staged, request), { signal, onProgress: reporter.report });
@@ -142,8 +176,8 @@ async function verifyAndPublish(merge: Merge, held: Held): Promise<Published> {
   reporter.report('PUBLISHING', 0, size);
   // The newest request decides; a hash that came with it meanwhile is proved too.
   const newest = await requestOf(staged);
-  if (newest.digest !== undefined && newest.digest.hex !== request.digest?.hex) return verifyAndPublish(merge, held);
-  const outcome = await staged.publish(newest, verification.verified, held.check);
+  if (newest.digest !== undefined && newest.digest.hex !== request.digest?.hex) return assembleAndPublish(merge, held);
+  const outcome = await staged.publish(newest, verification.verified, held.confirm);
   if (outcome.kind === 'refused') throw new ProblemError(outcome.problem);
   return outcome.published;
 }
@@ -163,36 +197,48 @@ function digestsOf(staged: StagedUpload, request: MergeRequest): readonly Conten
 
 /** The end of an upload whose file is there: remembered first, so that a crash while cleaning finds it, then cleaned, then told. */
 export async function finishUpload(services: Services, staged: StagedUpload, published: Published): Promise<UploadFinished> {
-  const { locks, feed, clock, limits, log } = services;
+  const { locks, feed, clock, limits } = services;
   const { identity } = staged;
   const facts: FinishedUpload = {
     finishedAt: clock.now(),
     size: staged.manifest.size,
     proved: published.proved,
+    strategy: staged.strategy,
     etag: published.etag,
     ...(published.digest && { contentDigest: formatContentDigest(published.digest) }),
   };
   await locks.finish(identity.uploadKey, identity.targetKey, facts, limits.stagingTtlMs);
-  try {
-    await staged.discard();
-  } catch (error) {
-    // The file is published, and that is final; what is left is ours to sweep later.
-    log.warn({ host: identity.hostId, upload: identity.id, err: error }, 'cleaning failed');
-  }
+  await clean(services, staged);
   await locks.release({ target: identity.targetKey, person: identity.person, upload: identity.uploadKey });
   await feed.publish(identity.id, doneProgress(facts));
   const { finishedAt, size, proved, contentDigest } = facts;
   return { kind: 'UploadFinished', finishedAt, size, proved, ...(contentDigest !== undefined && { contentDigest }) };
 }
 
+/** Never rejects: the file is published, and that is final; what is left after some tries is for the sweeper. */
+async function clean(services: Services, staged: StagedUpload): Promise<void> {
+  const { clock, log } = services;
+  const { hostId, id } = staged.identity;
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await staged.discard();
+      return;
+    } catch (error) {
+      log.warn({ host: hostId, upload: id, attempt, err: error }, 'cleaning failed');
+      if (attempt === CLEANING_ATTEMPTS) return;
+    }
+    await clock.sleep(FIRST_PAUSE_MS);
+  }
+}
+
 export function doneProgress(finished: Omit<FinishedUpload, 'etag'>): MergeProgress {
-  const { size, proved, contentDigest, finishedAt } = finished;
+  const { size, proved, contentDigest, finishedAt, strategy } = finished;
   return {
     phase: 'DONE',
     doneBytes: size,
     totalBytes: size,
     percent: 100,
-    strategy: 'IN_PLACE',
+    ...(strategy !== undefined && { strategy }),
     proved,
     ...(contentDigest !== undefined && { digest: contentDigest }),
     updatedAt: finishedAt,
@@ -213,14 +259,17 @@ function isAway(error: unknown): boolean {
   return isFault(error, 'HOST_UNREACHABLE', 'HOST_BUSY', 'COORDINATION_UNAVAILABLE');
 }
 
-async function whileHostIsAway(services: Services, signal: AbortSignal, work: () => Promise<void>): Promise<void> {
-  for (const pauseMs of HOST_AWAY_PAUSES_MS) {
+/** Tries again while host or store are away. */
+async function withPatience(services: Services, signal: AbortSignal, work: () => Promise<void>): Promise<void> {
+  const { clock } = services;
+  const beganAt = clock.monotonic();
+  for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(2 * pauseMs, MAX_PAUSE_MS)) {
     try {
       return await work();
     } catch (error) {
-      if (signal.aborted || !isAway(error)) throw error;
-      await services.clock.sleep(pauseMs, signal);
+      const patienceMs = isFault(error, 'COORDINATION_UNAVAILABLE') ? STORE_PATIENCE_MS : HOST_PATIENCE_MS;
+      if (signal.aborted || !isAway(error) || clock.monotonic() - beganAt >= patienceMs) throw error;
+      await clock.sleep(pauseMs, signal);
     }
   }
-  return work();
 }

@@ -1,9 +1,9 @@
 // The end of an upload: asking for the merge, watching it, and what the queue runs.
 import type { Caller, FileRefInput, MergeFileAnswer, MergeFileInput, UploadFinished } from './answers.js';
 import { chunkPlan, chunksMissing } from './chunks.js';
-import { entering, finishedAnswer } from './entrance.js';
+import { entering, finishedAnswer, receivedIfAny } from './entrance.js';
 import type { ContentDigest } from './file-ref.js';
-import { claimedDigest, parseContentDigest } from './file-ref.js';
+import { claimedDigest, identify, parseContentDigest } from './file-ref.js';
 import { prepared } from './latest.js';
 import { doneProgress, failedProgress, finishUpload, runMerge } from './merge-run.js';
 import type { MergeJob } from './ports.js';
@@ -12,9 +12,9 @@ import type { Problem } from './problems.js';
 import type { MergeProgress } from './progress.js';
 import { isTerminal, unproved } from './progress.js';
 import type { Services, UploadCall } from './services.js';
-import { onHost } from './services.js';
+import { answering, onHost } from './services.js';
 import type { Published, StagedUpload } from './staging.js';
-import { replaceObjection } from './target.js';
+import { replaceObjection, resolveTarget } from './target.js';
 import type { Target } from './target.js';
 
 type MergeWish = Omit<MergeFileInput, 'digest'> & { readonly digest?: ContentDigest };
@@ -46,8 +46,11 @@ export class MergeService {
       const { feed } = this.#services;
       const answer = await onHost(this.#services, { caller, file }, async (call) => {
         const { id } = call.identity;
-        const problem = await this.#ensureState(call);
-        return problem === undefined ? { kind: 'watch' as const, id } : problem;
+        const problem = await answering(() => this.#ensureState(call));
+        // It may have ended while it was looked for.
+        const last = problem?.code === 'UPLOAD_UNKNOWN' ? await feed.last(id) : undefined;
+        const isOver = last !== undefined && isTerminal(last);
+        return problem === undefined || isOver ? { kind: 'watch' as const, id } : problem;
       });
       return answer.kind === 'watch' ? feed.watch(answer.id) : only(failedProgress(this.#services, answer));
     });
@@ -76,6 +79,17 @@ export class MergeService {
     this.#runs.delete(job.id);
   }
 
+  /** For a merge that took every process with it that ran it: all chunks are kept, and `mergeFile` starts afresh. */
+  async giveUp(job: MergeJob): Promise<void> {
+    const { hosts, hashing, assembly, feed } = this.#services;
+    await hosts.use(job.hostId, async (host) => {
+      const staged = await assembly.find(host, identify(hashing, job), await resolveTarget(host, job.target));
+      await staged?.withdrawMergeRequest();
+    });
+    const problem = refused('MERGE_STALLED', 'every process that ran this merge ended; ask for it again', true);
+    await feed.publish(job.id, failedProgress(this.#services, problem));
+  }
+
   /** Ends an upload that a run published before it was cut off; undefined when none did, or one is at it now. */
   async finishCutOff(staged: StagedUpload, target: Target): Promise<UploadFinished | undefined> {
     if (target.facts === undefined || (await this.#services.queue.has(staged.identity.id))) return undefined;
@@ -95,7 +109,7 @@ export class MergeService {
     if (wish.chunkCount !== chunkCount) {
       return refused('SIZE_MISMATCH', `this upload has ${chunkCount} chunks, not ${wish.chunkCount}`);
     }
-    const received = await staged.refreshReceived();
+    const received = await staged.received();
     if (!received.isComplete) return chunksMissing(received);
     const objection = await this.#objection(call, wish, staged);
     if (objection !== undefined) return objection;
@@ -144,9 +158,10 @@ export class MergeService {
     if ((await feed.last(identity.id)) !== undefined) return undefined;
     const claim = await locks.holder(identity.targetKey);
     const declared = claim?.upload === identity.uploadKey && claim.person === identity.person ? claim.declared : undefined;
-    const totalBytes = staged?.manifest.size ?? declared?.size;
+    const received = staged === undefined ? undefined : await receivedIfAny(staged);
+    const totalBytes = received?.plan.size ?? declared?.size;
     if (totalBytes === undefined) return refused('UPLOAD_UNKNOWN', 'no such upload is under way; begin with uploadStatus');
-    const doneBytes = (await staged?.received())?.uploadedBytes ?? 0;
+    const doneBytes = received?.uploadedBytes ?? 0;
     const state = { doneBytes, totalBytes, updatedAt: clock.now() };
     await feed.publish(identity.id, unproved({ phase: 'RECEIVING', ...state }));
     return undefined;

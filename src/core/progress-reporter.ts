@@ -11,18 +11,20 @@ interface Options {
   readonly feed: ProgressFeed;
   readonly clock: Clock;
   readonly id: string;
-  readonly strategy?: MergeStrategy;
 }
 
 export class ProgressReporter {
+  /** Shown with each state, once it is known. */
+  strategy: MergeStrategy | undefined;
   readonly #options: Options;
   #phase: MergePhase = 'QUEUED';
   #doneBytes = 0;
   #toldBytes = 0;
   #toldAt = Number.NEGATIVE_INFINITY;
   #bytesPerSecond: number | undefined;
-  /** Publications in order; a failed one is for the next to make up. */
-  #last: Promise<void> = Promise.resolve();
+  /** The newest state that waits while one is being told: a slow store gets fewer, not a queue. */
+  #unsaid: MergeProgress | undefined;
+  #telling: Promise<void> | undefined;
 
   constructor(options: Options) {
     this.#options = options;
@@ -43,12 +45,13 @@ export class ProgressReporter {
     if (!isNewPhase) this.#measure(now);
     this.#toldBytes = this.#doneBytes;
     this.#toldAt = now;
-    void this.#tell(this.#state(totalBytes));
+    this.#unsaid = this.#state(totalBytes);
+    this.#telling ??= this.#tell();
   };
 
   /** Resolves when everything reported so far is told. */
   async settled(): Promise<void> {
-    await this.#last;
+    await this.#telling;
   }
 
   /** The terminal state, after all others. */
@@ -64,7 +67,7 @@ export class ProgressReporter {
   }
 
   #state(totalBytes: number): MergeProgress {
-    const { strategy, clock } = this.#options;
+    const { strategy } = this;
     const rate = this.#bytesPerSecond;
     // A phase may turn out smaller than it was: the second of two hashes is wrong, and chunk by chunk is only once the bytes.
     const doneBytes = Math.min(this.#doneBytes, totalBytes);
@@ -76,13 +79,17 @@ export class ProgressReporter {
       ...(rate !== undefined && rate > 0 && { bytesPerSecond: rate, etaSeconds: (totalBytes - doneBytes) / rate }),
       ...(strategy && { strategy }),
       proved: false,
-      updatedAt: clock.now(),
+      updatedAt: this.#options.clock.now(),
     };
   }
 
-  #tell(progress: MergeProgress): Promise<void> {
+  /** A failed publication is for the next to make up. */
+  async #tell(): Promise<void> {
     const { feed, id } = this.#options;
-    this.#last = this.#last.then(() => feed.publish(id, progress)).catch(() => undefined);
-    return this.#last;
+    for (let state = this.#unsaid; state !== undefined; state = this.#unsaid) {
+      this.#unsaid = undefined;
+      await feed.publish(id, state).catch(() => undefined);
+    }
+    this.#telling = undefined;
   }
 }

@@ -35,7 +35,10 @@ export async function resolveTarget(host: Host, path: RemotePath): Promise<Targe
     base = await host.realPath(named);
   }
   const canonical = joinPath(base, ...missing);
-  const [roots, baseFacts, facts] = await Promise.all([canonicalRoots(host), host.lstat(base), lookAt(host, canonical)]);
+  const [[roots, baseFacts], look] = await Promise.all([
+    Promise.all([canonicalRoots(host), host.lstat(base)]),
+    Promise.allSettled([lookAt(host, canonical)]),
+  ]);
   const root = roots.find((candidate) => isWithin(canonical, candidate) && canonical !== candidate);
   if (root === undefined) throw new ProblemError(refused('INVALID_PATH', 'the path is outside the roots of this host'));
   // By a link, also one into the staging directory.
@@ -45,6 +48,10 @@ export async function resolveTarget(host: Host, path: RemotePath): Promise<Targe
   if (baseFacts?.kind !== 'directory') {
     throw new ProblemError(refused('INVALID_PATH', 'a parent of the path is not a directory'));
   }
+  // Only now: of a path outside the roots not even that it may not be looked at is told.
+  const [looked] = look;
+  if (looked.status === 'rejected') throw looked.reason;
+  const facts = looked.value;
   checkTargetKind(facts);
   return facts === undefined ? { path: canonical, root, base } : { path: canonical, root, base, facts };
 }

@@ -12,8 +12,10 @@ import type {
 } from './answers.js';
 import type { ReceivedMap } from './chunks.js';
 import { chooseChunkSize, chunkPlan } from './chunks.js';
-import { ACTIVE_MS, checkOthers, claimKey, entering, finishedAnswer, lockedProblem } from './entrance.js';
+import { ACTIVE_MS, checkOthers, claimKey, entering, finishedAnswer, lockedProblem, receivedIfAny } from './entrance.js';
+import { MERGE_LEASE_MS, TOKEN_BYTES } from './lease.js';
 import type { MergeService } from './merge-service.js';
+import type { LeaseOutcome } from './ports.js';
 import { InputError, ProblemError, refused } from './problems.js';
 import type { Refused } from './problems.js';
 import { isTerminal, unproved } from './progress.js';
@@ -60,6 +62,9 @@ export class UploadService {
     if (published !== undefined) return published;
     const objection = await this.#objection(call, input, staged);
     if (objection !== undefined) return objection;
+    const received = staged === undefined ? undefined : await receivedIfAny(staged);
+    const lack = await this.#lackOfSpace(call, input.size, received);
+    if (lack !== undefined) return lack;
 
     const outcome = await locks.claim({
       ...claimKey(call),
@@ -67,9 +72,10 @@ export class UploadService {
       move: input.takeOver ? 'always' : 'when-idle',
       idleMs: ACTIVE_MS,
       declared: { size: input.size, chunkSize },
+      isFresh: received === undefined,
     });
     if (outcome.kind === 'taken') return lockedProblem(call, outcome.claim);
-    const received = await this.#receivedUnderClaim(call, staged, { ...input, isNew: outcome.created });
+    if (outcome.created) await this.#yieldToOthers(call, input.takeOver ? 0 : ACTIVE_MS);
     const claimedUntil = outcome.claim.until;
     if (staged === undefined || received === undefined) {
       return { kind: 'UploadReady', claimedUntil, chunkSize, chunkCount: chunkPlan(input.size, chunkSize).chunkCount };
@@ -78,6 +84,7 @@ export class UploadService {
     const last = await feed.last(call.identity.id);
     if (last !== undefined && isTerminal(last)) await feed.forget(call.identity.id);
     await this.#merges.bringBack(staged);
+    await feed.knowReceived(call.identity.id, received.indexes(), received.plan);
     const { plan, uploadedBytes, count: uploadedCount } = received;
     const cut = { chunkSize: plan.chunkSize, chunkCount: plan.chunkCount };
     return { kind: 'UploadResumable', claimedUntil, ...cut, uploadedBytes, uploadedCount };
@@ -88,38 +95,72 @@ export class UploadService {
     return onHost<DirInfoAnswer>(this.#services, { caller, file }, async (call) => {
       return entering(this.#services, call, async (staged) => {
         await this.#merges.bringBack(staged);
-        return dirInfoOf(call, staged.directory, await staged.refreshReceived());
+        return dirInfoOf(call, staged, await staged.received());
       });
     });
   }
 
   /** Every chunk is given up; what was published before stays. Idempotent. */
   async abort(caller: Caller, file: FileRefInput): Promise<AbortUploadAnswer> {
-    const { assembly, feed, locks } = this.#services;
     return onHost<AbortUploadAnswer>(this.#services, { caller, file }, async (call) => {
       const finished = await finishedAnswer(this.#services, call);
       if (finished !== undefined) return finished;
-      const { identity } = call;
-      const claim = await locks.holder(identity.targetKey);
-      if (claim !== undefined && claim.person !== identity.person) return lockedProblem(call, claim);
-      const staged = await assembly.find(call.host, identity, call.target);
-      await staged?.withdrawMergeRequest();
-      await this.#merges.cancel(identity.id);
-      await this.#chunks.stop(identity.id, new ProblemError(refused('ABORTED', 'this upload was aborted')));
-      if (staged === undefined && claim?.upload !== identity.uploadKey) {
-        const last = await feed.last(identity.id);
-        if (last?.phase === 'ABORTED') return { kind: 'UploadAborted', abortedAt: last.updatedAt };
-        return (await finishedAnswer(this.#services, call)) ?? refused('UPLOAD_UNKNOWN', 'no such upload is under way');
+      const seized = await this.#seize(call);
+      if (seized.kind === 'taken' && seized.claim.person !== caller.person) return lockedProblem(call, seized.claim);
+      try {
+        return await this.#giveUp(call);
+      } catch (error) {
+        if (seized.kind === 'held' && seized.created) await this.#services.locks.release(claimKey(call));
+        throw error;
       }
-      const outcome = await staged?.discard();
-      if (outcome?.kind === 'published' && staged !== undefined) return this.#merges.finishPublished(staged, outcome.published);
-      await locks.release(claimKey(call));
-      const abortedAt = this.#services.clock.now();
-      const totalBytes = staged?.manifest.size ?? claim?.declared?.size ?? 0;
-      const problem = refused('ABORTED', 'this upload was aborted');
-      await feed.publish(identity.id, unproved({ phase: 'ABORTED', doneBytes: 0, totalBytes, problem, updatedAt: abortedAt }));
-      return { kind: 'UploadAborted', abortedAt };
     });
+  }
+
+  /** From now on no chunk and no merge of this upload goes on, through whichever process. */
+  async #seize(call: UploadCall): Promise<LeaseOutcome> {
+    const { locks, hashing, limits } = this.#services;
+    const token = hashing.nonce(TOKEN_BYTES);
+    return locks.seizeMerge({ ...claimKey(call), ttlMs: limits.claimTtlMs, token, leaseMs: MERGE_LEASE_MS });
+  }
+
+  /** What the merge and the chunks can't notice at once, as they run in other processes, they notice by the names that are gone. */
+  async #giveUp(call: UploadCall): Promise<AbortUploadAnswer> {
+    const { assembly, feed, locks, clock } = this.#services;
+    const { id } = call.identity;
+    const problem = refused('ABORTED', 'this upload was aborted');
+    const holder = await locks.holder(call.identity.targetKey);
+    const declared = holder?.upload === call.identity.uploadKey ? holder.declared : undefined;
+    const staged = await assembly.find(call.host, call.identity, call.target);
+    await this.#merges.cancel(id);
+    await staged?.withdrawMergeRequest();
+    await this.#chunks.stop(id, new ProblemError(problem));
+    const isKnown = staged !== undefined || declared !== undefined;
+    const outcome = await staged?.discard();
+    if (outcome?.kind === 'published' && staged !== undefined) return this.#merges.finishPublished(staged, outcome.published);
+    const answer = isKnown ? undefined : await this.#endedAlready(call);
+    const abortedAt = clock.now();
+    if (answer === undefined) {
+      const totalBytes = staged?.manifest.size ?? declared?.size ?? 0;
+      await feed.publish(id, unproved({ phase: 'ABORTED', doneBytes: 0, totalBytes, problem, updatedAt: abortedAt }));
+    }
+    // Not before its end is told, so that nobody begins the same upload meanwhile.
+    await locks.release(claimKey(call));
+    await this.#removeLatecomer(call);
+    return answer ?? { kind: 'UploadAborted', abortedAt };
+  }
+
+  /** A call that had come in before may have made the staging directory after it was looked for; whoever begins anew has a claim. */
+  async #removeLatecomer(call: UploadCall): Promise<void> {
+    const latecomer = await this.#services.assembly.find(call.host, call.identity, call.target);
+    if (latecomer === undefined) return;
+    if ((await this.#services.locks.holder(call.identity.targetKey)) === undefined) await latecomer.discard();
+  }
+
+  /** The answer about an upload of which there is nothing. */
+  async #endedAlready(call: UploadCall): Promise<AbortUploadAnswer> {
+    const last = await this.#services.feed.last(call.identity.id);
+    if (last?.phase === 'ABORTED') return { kind: 'UploadAborted', abortedAt: last.updatedAt };
+    return (await finishedAnswer(this.#services, call)) ?? refused('UPLOAD_UNKNOWN', 'no such upload is under way');
   }
 
   /** What speaks against this upload before anybody claims anything. */
@@ -140,7 +181,7 @@ export class UploadService {
     if (powers.strategy === undefined)
       return refused(
         'HOST_UNSUPPORTED',
-        'this host can not both take chunks at any offset and publish a file atomically, and this version needs both',
+        'this host has no way to publish a file atomically, or can not do what its strategy in the configuration needs',
       );
     if (input.ifExists === 'REPLACE' && !powers.capabilities.includes('POSIX_RENAME')) {
       return refused('HOST_UNSUPPORTED', 'this host offers no way to replace a file atomically');
@@ -148,28 +189,28 @@ export class UploadService {
     return undefined;
   }
 
-  /** What is there already; undefined for nothing. A claim that is new, and of no use after all, is given back. */
-  async #receivedUnderClaim(
-    call: UploadCall,
-    staged: StagedUpload | undefined,
-    input: UploadStatusInput & { readonly isNew: boolean },
-  ): Promise<ReceivedMap | undefined> {
+  /** After claims were lost: a claim that is new gives way to whoever has been at this target lately. */
+  async #yieldToOthers(call: UploadCall, ownLockMs: number): Promise<void> {
     try {
-      const received = staged === undefined ? undefined : await receivedIfAny(staged);
-      if (input.isNew) await checkOthers(this.#services, call, input.takeOver ? 0 : ACTIVE_MS);
-      await this.#checkSpace(call, input.size - (received?.uploadedBytes ?? 0));
-      return received;
+      await checkOthers(this.#services, call, ownLockMs);
     } catch (error) {
-      if (input.isNew) await this.#services.locks.release(claimKey(call));
+      await this.#services.locks.release(claimKey(call));
       throw error;
     }
   }
 
-  async #checkSpace(call: UploadCall, neededBytes: number): Promise<void> {
-    const free = await this.#services.assembly.freeBytes(call.host, call.target);
-    if (free === undefined || free >= neededBytes) return;
-    const message = `${neededBytes} bytes are to come and ${free} are free on the host`;
-    throw new ProblemError(refused('NOT_ENOUGH_SPACE', message, true));
+  async #lackOfSpace(call: UploadCall, size: number, received: ReceivedMap | undefined): Promise<Refused | undefined> {
+    const { assembly } = this.#services;
+    const [free, { strategy }] = await Promise.all([
+      assembly.freeBytes(call.host, call.target),
+      assembly.powers(call.host, call.target),
+    ]);
+    // What isn't written where it belongs is there twice until it is published.
+    const mergeBytes = strategy === 'IN_PLACE' ? 0 : size;
+    const neededBytes = size - (received?.uploadedBytes ?? 0) + mergeBytes;
+    if (free === undefined || free >= neededBytes) return undefined;
+    const message = `${neededBytes} bytes more are needed and ${free} are free on the host`;
+    return refused('NOT_ENOUGH_SPACE', message, true);
   }
 }
 
@@ -179,26 +220,16 @@ function sameSize(finished: UploadFinished, size: number): UploadFinished | Refu
   return refused('SIZE_MISMATCH', `this content was published with ${finished.size} bytes, not ${size}`);
 }
 
-/** Undefined when somebody on the host has removed what was staged: then the upload begins afresh. */
-async function receivedIfAny(staged: StagedUpload): Promise<ReceivedMap | undefined> {
-  try {
-    return await staged.refreshReceived();
-  } catch (error) {
-    if (error instanceof ProblemError && error.problem.code === 'UPLOAD_UNKNOWN') return undefined;
-    throw error;
-  }
-}
-
 function checkSize(size: number): void {
   if (!Number.isSafeInteger(size) || size < 0) throw new InputError('size', 'size must be 0 … 2^53-1 bytes');
 }
 
-function dirInfoOf(call: UploadCall, directory: string, received: ReceivedMap): DirInfo {
+function dirInfoOf(call: UploadCall, staged: StagedUpload, received: ReceivedMap): DirInfo {
   const { target, id } = call.identity;
   return {
     kind: 'DirInfo',
     name: nameOf(target),
-    dir: directory,
+    dir: staged.directory,
     dirHashCode: id,
     size: received.plan.size,
     chunkSize: received.plan.chunkSize,
@@ -208,6 +239,6 @@ function dirInfoOf(call: UploadCall, directory: string, received: ReceivedMap): 
     chunkList: received.indexes(),
     chunks: (page) => received.page(page),
     missing: received.missing(),
-    strategy: 'IN_PLACE',
+    strategy: staged.strategy,
   };
 }

@@ -207,14 +207,26 @@ it('a status that fails on the host leaves no claim that it made', async () => {
   expect(await locks.holder(IDENTITY.targetKey)).toBeUndefined();
 });
 
-it('a merge whose upload was given up before it ran comes to an end for those who watch it', async () => {
+it('a merge that was asked for while its upload was given up changes nothing about that', async () => {
   await send();
   expect(await longshore.abortUpload(ANNA, FILE)).toMatchObject({ kind: 'UploadAborted' });
   // As by a mergeFile that was still on its way.
   await feed.publish(IDENTITY.id, { phase: 'QUEUED', doneBytes: 0, totalBytes: 1, percent: 0, proved: false, updatedAt: 0 });
   const ended = end();
   await queue.add({ ...IDENTITY });
-  expect(await ended).toMatchObject({ phase: 'FAILED', problem: { code: 'UPLOAD_UNKNOWN' } });
+  expect(await ended).toMatchObject({ phase: 'ABORTED' });
+  await idle();
+  expect(await feed.last(IDENTITY.id)).toMatchObject({ phase: 'ABORTED' });
+  expect(await locks.holder(IDENTITY.targetKey)).toBeUndefined();
+});
+
+it('a merge that nobody asks for any more comes to an end for those who watch it', async () => {
+  await send();
+  await feed.publish(IDENTITY.id, { phase: 'QUEUED', doneBytes: 0, totalBytes: 1, percent: 0, proved: false, updatedAt: 0 });
+  const ended = end();
+  await queue.add({ ...IDENTITY });
+  expect(await ended).toMatchObject({ phase: 'FAILED', problem: { code: 'MERGE_FAILED', retryable: true } });
+  expect(await longshore.dirInfo(ANNA, FILE)).toMatchObject({ missing: [] });
 });
 
 it('a merge that was asked for twice and failed keeps the cause', async () => {

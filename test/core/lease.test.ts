@@ -1,32 +1,41 @@
 import { describe, expect, it } from 'vitest';
 import type { Held } from '../../src/core/lease.js';
-import { holdingLease } from '../../src/core/lease.js';
-import type { Claim, SlotOutcome } from '../../src/core/ports.js';
+import { Lease } from '../../src/core/lease.js';
+import type { Claim, LeaseOutcome } from '../../src/core/ports.js';
 import { Fault, ProblemError } from '../../src/core/problems.js';
 import type { Deferred } from '../support/manual-clock.js';
 import { ManualClock, deferred, settle } from '../support/manual-clock.js';
 
 const LEASE_MS = 30_000;
 const CLAIM: Claim = { target: 't', person: 'anna', upload: 'u', since: 0, touchedAt: 0, until: 1 };
-const HELD: SlotOutcome = { kind: 'held', claim: CLAIM, created: false };
+const HELD: LeaseOutcome = { kind: 'held', claim: CLAIM, created: false, memory: 'first' };
 const AWAY = new Fault('COORDINATION_UNAVAILABLE', 'the store is away');
 
-function lending(renew: () => Promise<SlotOutcome> = async () => HELD) {
+async function lending(
+  renew: (renews?: string) => Promise<LeaseOutcome> = async () => HELD,
+  release: () => Promise<void> = async () => undefined,
+) {
   const clock = new ManualClock();
   const work: Deferred<string> = deferred<string>();
   const calls: string[] = [];
   let held: Held | undefined;
-  const lease = {
+  let isTaken = false;
+  const lease = new Lease({
     clock,
     leaseMs: LEASE_MS,
-    leasedAt: clock.monotonic(),
-    renew: () => {
+    ask: async (renews) => {
+      if (!isTaken) return HELD;
       calls.push(`renewed at ${clock.monotonic()}`);
-      return renew();
+      return renew(renews);
     },
-    release: async () => void calls.push('released'),
-  };
-  const result = holdingLease(lease, (given) => {
+    release: () => {
+      calls.push('released');
+      return release();
+    },
+  });
+  expect(await lease.take()).toEqual(HELD);
+  isTaken = true;
+  const result = lease.hold((given) => {
     held = given;
     return work.promise;
   });
@@ -37,34 +46,34 @@ function lending(renew: () => Promise<SlotOutcome> = async () => HELD) {
 
 describe('a lease', () => {
   it('is renewed every third of its time while the work runs', async () => {
-    const { clock, calls } = lending();
+    const { clock, calls } = await lending();
     await clock.advance(LEASE_MS);
     expect(calls).toEqual(['renewed at 10000', 'renewed at 20000', 'renewed at 30000']);
   });
 
   it('that is renewed holds for as long as the work takes', async () => {
-    const { clock, held } = lending();
+    const { clock, held } = await lending();
     await clock.advance(100 * LEASE_MS);
     expect(held.check).not.toThrow();
     expect(held.signal.aborted).toBe(false);
   });
 
   it('is given back when the work is done, which is answered', async () => {
-    const { work, calls, result } = lending();
+    const { work, calls, result } = await lending();
     work.resolve('stored');
     expect(await result).toBe('stored');
     expect(calls).toEqual(['released']);
   });
 
   it('is given back when the work fails, which is what the caller hears', async () => {
-    const { work, calls, result } = lending();
+    const { work, calls, result } = await lending();
     work.reject(new Error('the host went away'));
     await expect(result).rejects.toThrow('the host went away');
     expect(calls).toEqual(['released']);
   });
 
   it('leaves no timer behind', async () => {
-    const { clock, work, result } = lending();
+    const { clock, work, result } = await lending();
     expect(clock.sleepers).toBe(1);
     work.resolve('stored');
     await result;
@@ -72,8 +81,8 @@ describe('a lease', () => {
   });
 
   it('is given back after a renewal that was under way, never before', async () => {
-    const renewal = deferred<SlotOutcome>();
-    const { clock, work, calls, result } = lending(() => renewal.promise);
+    const renewal = deferred<LeaseOutcome>();
+    const { clock, work, calls, result } = await lending(() => renewal.promise);
     await clock.advance(LEASE_MS / 3);
     work.resolve('stored');
     await settle();
@@ -84,48 +93,48 @@ describe('a lease', () => {
   });
 
   it('that could not be given back does not hide what the work answered', async () => {
-    const lease = {
+    const lease = new Lease({
       clock: new ManualClock(),
       leaseMs: LEASE_MS,
-      leasedAt: 0,
-      renew: async () => HELD,
+      ask: async () => HELD,
       release: () => Promise.reject(AWAY),
-    };
-    expect(await holdingLease(lease, async () => 'stored')).toBe('stored');
+    });
+    await lease.take();
+    expect(await lease.hold(async () => 'stored')).toBe('stored');
   });
 });
 
 describe('when the store is away', () => {
-  const away = () => Promise.reject<SlotOutcome>(AWAY);
+  const away = () => Promise.reject<LeaseOutcome>(AWAY);
 
   it('the work goes on for two thirds of the lease', async () => {
-    const { clock, held } = lending(away);
+    const { clock, held } = await lending(away);
     await clock.advance((LEASE_MS * 2) / 3);
     expect(held.check).not.toThrow();
   });
 
   it('the check throws before the lease lapses', async () => {
-    const { clock, held } = lending(away);
+    const { clock, held } = await lending(away);
     await clock.advance((LEASE_MS * 2) / 3 + 1);
     expect(held.check).toThrow(expect.objectContaining({ code: 'COORDINATION_UNAVAILABLE' }));
   });
 
   it('the check throws also while the store gives no answer at all', async () => {
-    const { clock, held } = lending(() => new Promise(() => undefined));
+    const { clock, held } = await lending(() => new Promise(() => undefined));
     await clock.advance((LEASE_MS * 2) / 3 + 1);
     expect(held.check).toThrow(Fault);
   });
 
   it('the store is asked again, and a renewal counts from when it was asked for', async () => {
     let answers = 0;
-    const { clock, held } = lending(() => ((answers += 1) === 1 ? away() : Promise.resolve(HELD)));
+    const { clock, held } = await lending(() => ((answers += 1) === 1 ? away() : Promise.resolve(HELD)));
     await clock.advance((LEASE_MS * 4) / 3 - 1);
     expect(held.check).not.toThrow();
   });
 
   it('an answer that comes late does not stretch the lease', async () => {
-    const answer = deferred<SlotOutcome>();
-    const { clock, held } = lending(() => answer.promise);
+    const answer = deferred<LeaseOutcome>();
+    const { clock, held } = await lending(() => answer.promise);
     await clock.advance(25_000); // asked at 10 000
     answer.resolve(HELD);
     await settle();
@@ -135,12 +144,68 @@ describe('when the store is away', () => {
   });
 });
 
+describe('giving back', () => {
+  it('does not wait for a store that is away', async () => {
+    const { clock, work, result } = await lending(
+      () => Promise.reject(AWAY),
+      () => new Promise(() => undefined),
+    );
+    await clock.advance(LEASE_MS / 3);
+    work.resolve('stored');
+    expect(await result).toBe('stored');
+  });
+
+  it('is nothing to a lease that was never asked for', async () => {
+    let calls = 0;
+    const release = async () => void (calls += 1);
+    const lease = new Lease({ clock: new ManualClock(), leaseMs: LEASE_MS, ask: () => Promise.reject(AWAY), release });
+    await lease.release();
+    expect(calls).toBe(0);
+  });
+});
+
+describe('confirming a lease', () => {
+  it('renews it', async () => {
+    const { clock, held } = await lending();
+    await clock.advance(LEASE_MS / 2 - LEASE_MS / 3);
+    await held.confirm();
+    await clock.advance(LEASE_MS / 2);
+    expect(held.check).not.toThrow();
+  });
+
+  it('rejects when it is lost, and aborts the work', async () => {
+    const { held } = await lending(async () => ({ kind: 'lost' }));
+    await expect(held.confirm()).rejects.toThrow(ProblemError);
+    expect(held.signal.aborted).toBe(true);
+  });
+
+  it('holds while the store is away and the lease has time', async () => {
+    const { clock, held } = await lending(() => Promise.reject(AWAY));
+    await clock.advance((LEASE_MS * 2) / 3);
+    await held.confirm();
+    await clock.advance(1);
+    await expect(held.confirm()).rejects.toMatchObject({ code: 'COORDINATION_UNAVAILABLE' });
+  });
+
+  it('says which memory of the store the lease is in, the newest', async () => {
+    const told: (string | undefined)[] = [];
+    const { held } = await lending(async (renews) => {
+      told.push(renews);
+      return { ...HELD, memory: `${renews} and one` };
+    });
+    await held.confirm();
+    await held.confirm();
+    expect(told).toEqual(['first', 'first and one']);
+  });
+});
+
 describe('a lost lease', () => {
-  it.each<[string, SlotOutcome]>([
+  it.each<[string, LeaseOutcome]>([
     ['taken by another', { kind: 'taken', claim: CLAIM, merging: false }],
     ['held under another token', { kind: 'busy', retryAfterMs: 1 }],
+    ['given up', { kind: 'lost' }],
   ])('%s aborts the work', async (_, outcome) => {
-    const { clock, held } = lending(async () => outcome);
+    const { clock, held } = await lending(async () => outcome);
     await clock.advance(LEASE_MS / 3);
     expect(held.signal.aborted).toBe(true);
     expect(held.signal.reason).toBeInstanceOf(ProblemError);
@@ -148,13 +213,13 @@ describe('a lost lease', () => {
   });
 
   it('is not asked for again', async () => {
-    const { clock, calls } = lending(async () => ({ kind: 'busy', retryAfterMs: 1 }));
+    const { clock, calls } = await lending(async () => ({ kind: 'busy', retryAfterMs: 1 }));
     await clock.advance(10 * LEASE_MS);
     expect(calls).toEqual(['renewed at 10000']);
   });
 
   it('tells the client to try again', async () => {
-    const { clock, held } = lending(async () => ({ kind: 'busy', retryAfterMs: 1 }));
+    const { clock, held } = await lending(async () => ({ kind: 'busy', retryAfterMs: 1 }));
     await clock.advance(LEASE_MS / 3);
     expect((held.signal.reason as ProblemError).problem).toMatchObject({ kind: 'TryAgainLater', retryable: true });
   });

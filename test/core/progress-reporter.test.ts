@@ -16,7 +16,8 @@ function reporting(publish: (progress: MergeProgress) => Promise<void> = async (
       told.push(progress);
     },
   };
-  const reporter = new ProgressReporter({ feed: feed as ProgressFeed, clock, id: 'upload', strategy: 'IN_PLACE' });
+  const reporter = new ProgressReporter({ feed: feed as ProgressFeed, clock, id: 'upload' });
+  reporter.strategy = 'IN_PLACE';
   return { clock, told, reporter };
 }
 

@@ -1,0 +1,105 @@
+// Cleaning up on the hosts: uploads that nobody has touched for a long time, and what crashes left. One process does it for all.
+import type { UploadIdentity } from './file-ref.js';
+import { finishUpload } from './merge-run.js';
+import { refused } from './problems.js';
+import { unproved } from './progress.js';
+import { problemOf } from './services.js';
+import type { Services } from './services.js';
+import type { ExpiredUpload } from './staging.js';
+import type { Host } from './ports.js';
+import { TOKEN_BYTES } from './lease.js';
+
+const HOUR_MS = 60 * 60_000;
+/** Of the interval: for how long a host counts as swept. Less than the whole, so that the next round finds it free. */
+const SWEPT_FOR = 0.8;
+/** The first round comes soon: a gateway that is often restarted must not never sweep. */
+const FIRST_ROUND_MS = 60_000;
+
+export class Sweeper {
+  readonly #services: Services;
+  readonly #intervalMs: number;
+  readonly #stop = new AbortController();
+  #running: Promise<void> = Promise.resolve();
+
+  constructor(services: Services) {
+    this.#services = services;
+    // Whoever asks for a short life of staging wants to see it end.
+    this.#intervalMs = Math.min(HOUR_MS, services.limits.stagingTtlMs / 2);
+  }
+
+  /** Sweeps all hosts again and again, in the background. */
+  start(): void {
+    this.#running = this.#run();
+  }
+
+  /** Resolves when a sweep that is under way has reached a point where it can end. */
+  async stop(): Promise<void> {
+    this.#stop.abort();
+    await this.#running;
+  }
+
+  /** Sweeps one host, unless another process has done so within the interval. Never rejects. */
+  async sweep(hostId: string): Promise<void> {
+    const { hosts, locks, hashing, assembly, limits, log } = this.#services;
+    try {
+      const isOurs = await locks.leaseChore(`sweep ${hostId}`, hashing.nonce(TOKEN_BYTES), this.#intervalMs * SWEPT_FOR);
+      if (!isOurs) return;
+      await hosts.use(hostId, async (host) => {
+        const quiet = await assembly.expired(host, Math.min(HOUR_MS, limits.stagingTtlMs));
+        for (const upload of quiet) {
+          if (this.#stop.signal.aborted) return;
+          if (upload.untouchedMs >= limits.stagingTtlMs || (await this.#isFinished(upload))) await this.#remove(host, upload);
+        }
+        await assembly.tidy(host);
+      });
+    } catch (error) {
+      // A host or a store that is away is swept another time.
+      const code = problemOf(error)?.code;
+      log.warn({ host: hostId, ...(code === undefined ? { err: error } : { code }) }, 'sweep failed');
+    }
+  }
+
+  async #run(): Promise<void> {
+    const { hosts, clock } = this.#services;
+    const { signal } = this.#stop;
+    for (let pauseMs = Math.min(FIRST_ROUND_MS, this.#intervalMs); ; pauseMs = this.#intervalMs) {
+      try {
+        await clock.sleep(pauseMs, signal);
+      } catch {
+        return; // Stopped.
+      }
+      for (const profile of hosts.profiles) if (!signal.aborted) await this.sweep(profile.id);
+    }
+  }
+
+  /** Published by a run that could not clean. */
+  async #isFinished({ identity }: ExpiredUpload): Promise<boolean> {
+    return (await this.#services.locks.finished(identity.uploadKey, identity.targetKey)) !== undefined;
+  }
+
+  /** Under the claim, so that nobody begins with it meanwhile. A target that anybody is busy with is left for another time. */
+  async #remove(host: Host, { identity, target }: ExpiredUpload): Promise<void> {
+    const { locks, assembly, limits, log } = this.#services;
+    const claim = { target: identity.targetKey, person: identity.person, upload: identity.uploadKey };
+    if ((await locks.holder(identity.targetKey)) !== undefined) return;
+    const outcome = await locks.claim({ ...claim, ttlMs: limits.claimTtlMs, move: 'never', idleMs: 0 });
+    if (outcome.kind !== 'held' || !outcome.created) return;
+    try {
+      const staged = await assembly.find(host, identity, target);
+      if (staged === undefined) return;
+      const end = await staged.discard();
+      if (end.kind === 'published') return void (await finishUpload(this.#services, staged, end.published));
+      await this.#tellExpired(identity, staged.manifest.size);
+      log.info({ host: identity.hostId, upload: identity.id }, 'expired upload removed');
+    } finally {
+      await locks.release(claim);
+    }
+  }
+
+  async #tellExpired(identity: UploadIdentity, totalBytes: number): Promise<void> {
+    const { feed, clock } = this.#services;
+    const problem = refused('ABORTED', 'nobody has touched this upload for too long');
+    const updatedAt = clock.now();
+    await feed.publish(identity.id, unproved({ phase: 'ABORTED', doneBytes: 0, totalBytes, problem, updatedAt }));
+  }
+}
