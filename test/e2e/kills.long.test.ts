@@ -48,18 +48,19 @@ const on =
   (paths: Paths) => ({ calls, when, path: path(paths) });
 const nth = (calls: string, when: number) => () => ({ calls, when });
 
+/** Renames are told by their number, since strace's path filter looks at the old name alone; the probe of the host makes one, too. */
 const CASES: readonly Case[] = [
   { ...sending, step: 'the home is made', at: nth(MKDIRS, 1) },
   { ...sending, step: 'the directory of the target is made', at: nth(MKDIRS, 2) },
   { ...sending, step: 'the draft of the staging directory is made', at: nth(MKDIRS, 3) },
-  { ...sending, step: 'the staging directory gets its name', at: on(RENAMES, (paths) => paths.directory) },
+  { ...sending, step: 'the staging directory gets its name', at: nth(RENAMES, 2) },
   { ...sending, step: 'the first write of a chunk', at: on('write', inside('data'), 1) },
-  { ...sending, step: 'a later write of a chunk', at: on('write', inside('data'), 3) },
+  { ...sending, step: 'a later write of a chunk', at: on('write', inside('data'), 2) },
   { ...sending, step: 'the commit of the first chunk', at: on('write', inside('received'), 1) },
-  { ...merging, step: 'the merge is asked for', at: on(RENAMES, inside('merge.json')) },
+  { ...merging, step: 'the merge is asked for', at: nth(RENAMES, 1) },
   { ...merging, step: 'the time is set', at: on('utimensat', inside('data')) },
   { ...merging, step: 'the data is synced', at: on('fsync', inside('data')) },
-  { ...merging, step: 'the intent is written', at: on(RENAMES, inside('intent.json')) },
+  { ...merging, step: 'the intent is written', at: nth(RENAMES, 3) },
   { ...merging, step: 'the target is linked', at: on('link,linkat', (paths) => paths.target) },
   { ...merging, step: 'the data is unlinked', at: on(UNLINKS, inside('data')) },
   { ...merging, step: 'the directory of the target is synced', at: on('fsync', (paths) => paths.root) },
@@ -69,7 +70,7 @@ const CASES: readonly Case[] = [
   { ...merging, step: 'the directory of the target in the home is removed', at: nth('rmdir', 2) },
   { ...replacing, step: 'the mode is set', at: on('chmod,fchmod,fchmodat', inside('data')) },
   { ...replacing, step: 'the data is synced, to replace', at: on('fsync', inside('data')) },
-  { ...replacing, step: 'the target is replaced', at: on(RENAMES, (paths) => paths.target) },
+  { ...replacing, step: 'the target is replaced', at: nth(RENAMES, 4) },
   { ...replacing, step: 'the staging directory is moved aside, replaced', at: on(RENAMES, (paths) => paths.directory) },
 ];
 const HOWS: readonly (readonly [How, string])[] = [
