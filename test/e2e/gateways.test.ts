@@ -256,6 +256,8 @@ describe('Redis', () => {
         for (const answer of answers) expect(answer).toMatchObject(away);
         expect(performance.now() - began).toBeLessThan(2_500);
         expect((await ann.watch(file)).at(-1)).toMatchObject({ problem: { code: 'COORDINATION_UNAVAILABLE' } });
+        expect((await fetch(`${one.url}/ready`)).status).toBe(503);
+        expect((await fetch(`${one.url}/health`)).status).toBe(200);
       }
       await (outage === 'stop' ? cluster.redis.restart() : cluster.redis.resume());
       expect(await patiently(() => ann.dirInfo(file))).toMatchObject({ chunkList: [1] });
