@@ -61,7 +61,7 @@ export class ChunkFiles implements Layout {
     if (expected !== undefined && (await this.#isThere(index, expected))) return expected;
     const { listing } = this.#options.memory;
     if (listing?.isFresh === true && !listing.has(index)) return undefined;
-    return (await this.received()).digest(index);
+    return (await this.#listOnce()).digest(index);
   }
 
   async receive(request: ReceiveRequest): Promise<ReceiveOutcome> {
@@ -96,6 +96,7 @@ export class ChunkFiles implements Layout {
 
   async lose(indexes: readonly number[]): Promise<void> {
     const { host, directory } = this.#options;
+    await this.#checkDirectory();
     const lost = new Set(indexes);
     const entries = await host.list(directory);
     const files = entries.filter((entry) => lost.has(parseChunkFileName(entry.name)?.index ?? 0));
@@ -103,9 +104,26 @@ export class ChunkFiles implements Layout {
     for (const entry of entries) if (isOutputName(entry.name)) await this.#drop(entry.name);
   }
 
+  /** An output's name is made up for it alone. */
+  async setApart(output: string): Promise<string> {
+    return Promise.resolve(output);
+  }
+
+  async putBack(): Promise<void> {
+    await Promise.resolve();
+  }
+
   #intake(request: ReceiveRequest): Intake {
     const { hashing, plan } = this.#options;
     return { hashing, request, expectedBytes: chunkLength(plan, request.index) };
+  }
+
+  /** Chunks that come at once look once. */
+  #listOnce(): Promise<ReceivedMap> {
+    const { memory } = this.#options;
+    if (memory.looking !== undefined) return memory.looking;
+    const looking = this.received().finally(() => delete memory.looking);
+    return (memory.looking = looking);
   }
 
   #chunkPath(index: number, digest: string): RemotePath {

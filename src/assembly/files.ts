@@ -116,6 +116,11 @@ async function writeDraft(host: Host, hashing: Hashing, file: SmallFile): Promis
   return draft;
 }
 
+/** Gives a file another name of ours, over what may be there where the host can. */
+export async function move(host: Host, from: RemotePath, to: RemotePath): Promise<void> {
+  await (host.offers.posixRename ? host.replace(from, to) : host.rename(from, to));
+}
+
 /** Nothing there is as good as removed. */
 export async function removeFile(host: Host, path: RemotePath): Promise<void> {
   try {

@@ -1,18 +1,19 @@
 // Layout in-place: chunks are written at their offset into one sparse file, `data`, and noted in `received` once they are whole and
-// right. Merging such an upload is verifying it and giving it its name.
+// right. Merging such an upload is verifying it and giving it its name. While it is published, `data` is called `out.<nonce>`; who
+// finds it so later, because that was cut off, takes it for what it is.
 import type { ReceivedMap } from '../core/chunks.js';
 import { chunkLength, chunkOffset, chunksMissing } from '../core/chunks.js';
 import type { OpenFile } from '../core/ports.js';
-import { Fault, ProblemError } from '../core/problems.js';
+import { Fault, ProblemError, isFault } from '../core/problems.js';
 import type { RemotePath } from '../core/remote-path.js';
 import { joinPath } from '../core/remote-path.js';
 import type { ReceiveOutcome, ReceiveRequest } from '../core/staging.js';
-import { openOurs, readSmall, settled, single, withFile } from './files.js';
+import { listOrNothing, move, openOurs, readSmall, settled, single, withFile } from './files.js';
 import { compareWithStored, takeIn } from './intake.js';
 import type { Intake } from './intake.js';
 import { BegunAgain } from './layout.js';
 import type { Layout, LayoutOptions } from './layout.js';
-import { DATA, MANIFEST, RECEIVED, parseManifest } from './manifest.js';
+import { DATA, MANIFEST, RECEIVED, isOutputName, outputName, parseManifest } from './manifest.js';
 import {
   RECORD_BYTES,
   decodeFooter,
@@ -27,6 +28,12 @@ import {
 
 /** For what is neither long nor to be stopped half way. */
 const noSignal = () => new AbortController().signal;
+
+/** `data`, and under which name it was opened. */
+interface OpenedData {
+  readonly file: OpenFile;
+  readonly path: RemotePath;
+}
 
 export class InPlace implements Layout {
   readonly strategy = 'IN_PLACE';
@@ -50,8 +57,9 @@ export class InPlace implements Layout {
 
   async isDamaged(): Promise<boolean> {
     const { host } = this.#options;
-    const files = await settled([host.lstat(this.#data), host.lstat(this.#received)]);
-    return files.some((facts) => facts?.kind !== 'file');
+    const [data, received] = await settled([host.lstat(this.#data), host.lstat(this.#received)]);
+    if (received?.kind !== 'file') return true;
+    return data === undefined ? (await this.#whereData()) === undefined : data.kind !== 'file';
   }
 
   async received(): Promise<ReceivedMap> {
@@ -73,19 +81,24 @@ export class InPlace implements Layout {
    */
   async receive(request: ReceiveRequest): Promise<ReceiveOutcome> {
     const { host } = this.#options;
-    return withFile(openOurs(host, this.#data, 'write'), (data) =>
+    const data = await this.#openData();
+    return withFile(Promise.resolve(data.file), (file) =>
       withFile(openOurs(host, this.#received, 'write'), async (received) => {
         const stored = await this.#look(received, request.index);
         if (stored !== undefined) return compareWithStored(this.#intake(request), stored);
-        return this.#write(request, { data, received });
+        // Whoever still wants to publish it finds nothing under that name, and what is written here is not yet the file.
+        if (data.path !== this.#data) await this.#takeBack(data.path);
+        return this.#write(request, { data: file, received });
       }),
     );
   }
 
   /** What was appended to the data is cut off; chunks that it no longer has, cut short by somebody, lose their place. */
   async assemble(received: ReceivedMap): Promise<string> {
-    const { plan, host } = this.#options;
-    const size = await withFile(openOurs(host, this.#data, 'write'), async (data) => {
+    const { plan } = this.#options;
+    const opened = await this.#openData();
+    const size = await withFile(Promise.resolve(opened.file), async (data) => {
+      if (opened.path !== this.#data) await this.#takeBack(opened.path);
       const facts = await data.facts();
       if (facts.size > plan.size) await data.truncate(plan.size);
       return facts.size;
@@ -99,10 +112,80 @@ export class InPlace implements Layout {
 
   async lose(indexes: readonly number[]): Promise<void> {
     await withFile(openOurs(this.#options.host, this.#received, 'write'), async (received) => {
+      await this.#checkFooter(received);
       const none = new Uint8Array(RECORD_BYTES);
       for (const index of indexes) await received.write(recordOffset(index), single(none), { signal: noSignal() });
       await received.sync();
     });
+  }
+
+  async setApart(): Promise<string> {
+    const { host, directory, nonce } = this.#options;
+    const name = outputName(nonce);
+    await move(host, this.#data, joinPath(directory, name));
+    // After that step: when the directory is ours now, it was then. No directory that was given up comes back.
+    const text = await readSmall(host, joinPath(directory, MANIFEST));
+    if (text !== undefined && parseManifest(text)?.nonce === nonce) return name;
+    await this.putBack();
+    if (text === undefined) throw new Fault('NOT_FOUND', `${directory} has no manifest any more`);
+    throw new BegunAgain();
+  }
+
+  async putBack(): Promise<void> {
+    const { host, directory, nonce } = this.#options;
+    try {
+      await move(host, joinPath(directory, outputName(nonce)), this.#data);
+    } catch (error) {
+      // Published after all, put back by another, or given up. If the host is away, the next to look for `data` sees to it.
+      if (!isFault(error)) throw error;
+    }
+  }
+
+  /** `HOST_BUSY` when its name changes at this moment, `NOT_FOUND` when it has none. */
+  async #openData(): Promise<OpenedData> {
+    const { host } = this.#options;
+    try {
+      return { file: await openOurs(host, this.#data, 'write'), path: this.#data };
+    } catch (error) {
+      if (!isFault(error, 'NOT_FOUND')) throw error;
+      const path = await this.#whereData();
+      if (path === undefined) throw error;
+      if (path === this.#data) throw moving(error);
+      return { file: await this.#openSetApart(path), path };
+    }
+  }
+
+  async #openSetApart(path: RemotePath): Promise<OpenFile> {
+    try {
+      return await openOurs(this.#options.host, path, 'write');
+    } catch (error) {
+      if (isFault(error, 'NOT_FOUND') && (await this.#whereData()) !== undefined) throw moving(error);
+      throw error;
+    }
+  }
+
+  /**
+   * Under any such name it is this directory's: one with another nonce was given by a run that came late and took this directory for
+   * its own. Undefined when there is none, or when `data` is no file.
+   */
+  async #whereData(): Promise<RemotePath | undefined> {
+    const { host, directory } = this.#options;
+    const files = (await listOrNothing(host, directory)).filter(({ kind }) => kind === 'file');
+    const found = files.find(({ name }) => name === DATA) ?? files.find(({ name }) => isOutputName(name));
+    if (found !== undefined) return joinPath(directory, found.name);
+    // A listing may miss a name that is changed while it is made.
+    return (await host.lstat(this.#data))?.kind === 'file' ? this.#data : undefined;
+  }
+
+  async #takeBack(path: RemotePath): Promise<void> {
+    const { host } = this.#options;
+    try {
+      await move(host, path, this.#data);
+    } catch (error) {
+      if (!isFault(error, 'NOT_FOUND', 'ALREADY_EXISTS', 'FAILURE')) throw error;
+      // Another was quicker to take it back, or it was published.
+      throw (await this.#whereData()) === undefined ? error : moving(error);
+    }
   }
 
   #intake(request: ReceiveRequest): Intake {
@@ -132,12 +215,15 @@ export class InPlace implements Layout {
   /** The digest in a chunk's record. `BegunAgain` when the map is of another directory. */
   async #look(received: OpenFile, index: number): Promise<string | undefined> {
     const { uploadId, plan } = this.#options;
-    const [footer, record] = await settled([
-      readAll(received, footerOffset(plan), RECORD_BYTES),
-      readAll(received, recordOffset(index), RECORD_BYTES),
-    ]);
-    if (!(await this.#isFooterRight(decodeFooter(uploadId, plan, footer)))) await this.#writeFooter(received);
+    const [record] = await settled([readAll(received, recordOffset(index), RECORD_BYTES), this.#checkFooter(received)]);
     return decodeRecord({ uploadId, index, length: chunkLength(plan, index) }, record);
+  }
+
+  /** `BegunAgain` when the map is of another directory; written again when it was cut off. */
+  async #checkFooter(received: OpenFile): Promise<void> {
+    const { uploadId, plan } = this.#options;
+    const footer = await readAll(received, footerOffset(plan), RECORD_BYTES);
+    if (!(await this.#isFooterRight(decodeFooter(uploadId, plan, footer)))) await this.#writeFooter(received);
   }
 
   /** False when somebody has cut it off, and the manifest says that the directory is ours nevertheless. */
@@ -156,4 +242,9 @@ export class InPlace implements Layout {
     const { uploadId, plan, nonce } = this.#options;
     await received.write(footerOffset(plan), single(encodeFooter(uploadId, plan, nonce)), { signal: noSignal() });
   }
+}
+
+/** What is there under no name that was looked at has just changed it: in a moment it can be found. */
+function moving(cause: unknown): Fault {
+  return new Fault('HOST_BUSY', 'what was staged is being published, or was about to be', { cause });
 }

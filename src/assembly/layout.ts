@@ -28,6 +28,13 @@ export interface Layout {
   assemble(received: ReceivedMap, options: LayoutAssembleOptions): Promise<string>;
   /** Takes chunks their place: what was made of them isn't what they are. */
   lose(indexes: readonly number[]): Promise<void>;
+  /**
+   * Gives what was assembled the name it is published by, which no file of another directory at this path ever has: so a last step
+   * that comes late finds its own file or none. `BegunAgain` when the directory is another by now.
+   */
+  setApart(output: string): Promise<string>;
+  /** After a publication that came to nothing: chunks may come again. */
+  putBack(): Promise<void>;
 }
 
 export interface LayoutAssembleOptions extends AssembleOptions {
@@ -44,7 +51,13 @@ export interface LayoutOptions {
   readonly nonce: string;
   readonly plan: ChunkPlan;
   /** Kept between the uses of a host. */
-  readonly memory: { listing?: RecentListing };
+  readonly memory: ListingMemory;
+}
+
+export interface ListingMemory {
+  listing?: RecentListing;
+  /** One under way. */
+  looking?: Promise<ReceivedMap>;
 }
 
 /** The directory at this path is another than the one remembered: given up and begun again. Nothing was written to it. */

@@ -52,7 +52,7 @@ export function isPartName(name: string): boolean {
   return PART.test(name);
 }
 
-/** What the chunk files of an upload are joined to. */
+/** What the chunk files of an upload are joined to, by a nonce of its own; and what `data` is called while it is published, by its directory's. */
 export function outputName(nonce: string): string {
   return `out.${nonce}`;
 }

@@ -10,7 +10,7 @@ import type { Target } from '../core/target.js';
 import { etagOf, fileExists, replaceObjection, resolveTarget } from '../core/target.js';
 import { openOurs, readSmall, removeFile, replaceSmall, settled, withFile } from './files.js';
 import type { Intent } from './manifest.js';
-import { INTENT, parseIntent } from './manifest.js';
+import { DATA, INTENT, parseIntent } from './manifest.js';
 
 export interface Publication {
   readonly host: Host;
@@ -135,8 +135,15 @@ export async function recoverPublication(publication: Publication): Promise<Publ
   const text = await readSmall(host, joinPath(directory, INTENT));
   const intent = text === undefined ? undefined : parseIntent(text);
   if (intent === undefined) return undefined;
-  const path = joinPath(directory, intent.output);
-  const [output, target] = await settled([host.lstat(path), host.lstat(identity.target)]);
+  // Where it was put back, or that was its name all the time.
+  const data = joinPath(directory, DATA);
+  const [apart, back, target] = await settled([
+    host.lstat(joinPath(directory, intent.output)),
+    host.lstat(data),
+    host.lstat(identity.target),
+  ]);
+  const path = apart === undefined ? data : joinPath(directory, intent.output);
+  const output = apart ?? back;
   if (target?.kind !== 'file') return undefined;
   if (output !== undefined && !(await isSameFile(host, path, identity.target))) return undefined;
   if (output === undefined && (target.size !== intent.size || target.modifiedAt !== intent.modifiedAt)) return undefined;

@@ -4,7 +4,7 @@ import { isFault } from '../core/problems.js';
 import { joinPath, parentOf } from '../core/remote-path.js';
 import type { RemotePath } from '../core/remote-path.js';
 import { listOrNothing, mapBounded, removeFile, removeIfEmpty } from './files.js';
-import { isOurs } from './manifest.js';
+import { INTENT, MANIFEST, isOurs } from './manifest.js';
 
 /** At a round trip of 100 ms, 100 000 chunk files one after the other would take hours, and so about a minute. */
 export const REMOVED_AT_ONCE = 128;
@@ -21,10 +21,13 @@ export async function setAside(host: Host, directory: RemotePath, aside: RemoteP
   }
 }
 
-/** Empties and removes a directory that nobody uses any more. */
+/** Empties and removes a directory that nobody uses any more. What tells what it was goes last, for whoever goes on after a crash. */
 export async function removeGivenUp(host: Host, directory: RemotePath): Promise<void> {
   const ours = (await listOrNothing(host, directory)).filter((entry) => entry.kind !== 'directory' && isOurs(entry.name));
-  await mapBounded(ours, REMOVED_AT_ONCE, (entry) => removeFile(host, joinPath(directory, entry.name)));
+  const paths = ours.map(({ name }) => joinPath(directory, name));
+  const last = [MANIFEST, INTENT].map((name) => joinPath(directory, name)).filter((path) => paths.includes(path));
+  const first = paths.filter((path) => !last.includes(path));
+  for (const some of [first, last]) await mapBounded(some, REMOVED_AT_ONCE, (path) => removeFile(host, path));
   await removeIfEmpty(host, directory);
 }
 

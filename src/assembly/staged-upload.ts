@@ -20,23 +20,22 @@ import type {
   VerifyOutcome,
 } from '../core/staging.js';
 import { ChunkFiles } from './chunk-files.js';
-import { freshNonce, readSmall, removeFile, replaceSmall } from './files.js';
+import { freshNonce, listOrNothing, readSmall, removeFile, replaceSmall } from './files.js';
 import { InPlace } from './in-place.js';
 import { BegunAgain } from './layout.js';
-import type { Layout, LayoutOptions } from './layout.js';
-import { MERGE, parseMergeRequest } from './manifest.js';
+import type { Layout, LayoutOptions, ListingMemory } from './layout.js';
+import { INTENT, MERGE, isGivenUpDirectory, parseMergeRequest } from './manifest.js';
 import type { ProbedPowers } from './probe.js';
 import { publish, recoverPublication } from './publish.js';
 import type { Publication } from './publish.js';
-import type { RecentListing } from './recent-listing.js';
 import { removeEmptied, removeGivenUp, setAside } from './removal.js';
+import { readManifest } from './survey.js';
 import { verify } from './verify.js';
 
 /** What this process knows of an upload between two uses of its host. The host has the truth. */
-export interface Remembered {
+export interface Remembered extends ListingMemory {
   readonly directory: RemotePath;
   readonly manifest: Manifest;
-  listing?: RecentListing;
 }
 
 export interface StagedUploadOptions {
@@ -48,6 +47,8 @@ export interface StagedUploadOptions {
   readonly powers: () => Promise<ProbedPowers>;
   readonly forget: () => void;
 }
+
+type Discarded = Awaited<ReturnType<StagedUpload['discard']>>;
 
 export function layoutOf(
   upload: Pick<LayoutOptions, 'host' | 'clock' | 'hashing' | 'directory' | 'uploadId' | 'memory'>,
@@ -134,25 +135,57 @@ export class HostStagedUpload implements StagedUpload {
 
   async publish(request: MergeRequest, verified: Verified, confirm: () => Promise<void>): Promise<PublishOutcome> {
     return this.#guarded(async () => {
-      const output = this.#assembled();
-      return publish({ ...(await this.#publication()), output, confirm }, request, verified);
+      const publication = await this.#publication();
+      const output = await this.#layout.setApart(this.#assembled());
+      let isPublished = false;
+      try {
+        const outcome = await publish({ ...publication, output, confirm }, request, verified);
+        isPublished = outcome.kind === 'published';
+        return outcome;
+      } finally {
+        if (!isPublished) await this.#layout.putBack();
+      }
     });
   }
 
-  async discard(): Promise<{ readonly kind: 'discarded' } | { readonly kind: 'published'; readonly published: Published }> {
+  async discard(): Promise<Discarded> {
     const { host, hashing } = this.#options;
-    this.#options.forget();
     const targetDirectory = parentOf(this.directory);
+    // All that may fail and needs nothing of the directory comes before it is out of reach; so does a look that can be had again.
+    const publication = await this.#publication();
+    const before = await recoverPublication(publication);
+    this.#options.forget();
     const aside = joinPath(targetDirectory, `x.${freshNonce(hashing)}`);
-    if (!(await setAside(host, this.directory, aside))) {
-      // Somebody was quicker, and may have cleaned before what was made around it was there.
-      await removeEmptied(host, targetDirectory);
-      return { kind: 'discarded' };
-    }
-    const published = await recoverPublication({ ...(await this.#publication()), directory: aside });
-    await removeGivenUp(host, aside);
+    const isAside = await setAside(host, this.directory, aside);
+    const published = before ?? (await this.#removeAside(publication, isAside ? [aside] : await this.#leftAside()));
+    if (before !== undefined && isAside) await removeGivenUp(host, aside);
+    // Also when somebody was quicker: it may have cleaned before what was made around it was there.
     await removeEmptied(host, targetDirectory);
     return published === undefined ? { kind: 'discarded' } : { kind: 'published', published };
+  }
+
+  /** What it was before, found where it lies now. The intent goes first when it came to nothing: without its output it would lie. */
+  async #removeAside(publication: Publication, asides: readonly RemotePath[]): Promise<Published | undefined> {
+    const { host } = this.#options;
+    let published: Published | undefined;
+    for (const directory of asides) {
+      published ??= await recoverPublication({ ...publication, directory });
+      if (published === undefined) await removeFile(host, joinPath(directory, INTENT));
+      await removeGivenUp(host, directory);
+    }
+    return published;
+  }
+
+  /** Where this very directory lies if an earlier call set it aside and was cut off. */
+  async #leftAside(): Promise<readonly RemotePath[]> {
+    const { host } = this.#options;
+    const targetDirectory = parentOf(this.directory);
+    const names = (await listOrNothing(host, targetDirectory)).map(({ name }) => name).filter(isGivenUpDirectory);
+    const left: RemotePath[] = [];
+    for (const directory of names.map((name) => joinPath(targetDirectory, name))) {
+      if ((await readManifest(host, directory))?.nonce === this.manifest.nonce) left.push(directory);
+    }
+    return left;
   }
 
   #assembled(): string {

@@ -2,7 +2,7 @@
 // Called by core's services through the port `Assembly`; may import core.
 //
 //   <home>/.longshore/<target key>/<upload key>/   manifest.json · merge.json · intent.json, and as its layout has it
-//                                                  data · received, or c.<index>.… · p.<index>.… · out.<nonce>
+//                                                  data (out.<nonce>) · received, or c.<index>.… · p.… · out.<nonce>
 //                                  n.<nonce>/      one in the making: it gets its name when it is whole
 //                                  x.<nonce>/      one given up, on its way out
 import type { UploadIdentity } from '../core/file-ref.js';
@@ -15,6 +15,7 @@ import type {
   ExpiredUpload,
   HostPowers,
   Manifest,
+  Opened,
   OtherUpload,
   Place,
   StagedSummary,
@@ -37,6 +38,11 @@ interface Options {
   readonly hashing: Hashing;
 }
 
+interface Begun {
+  readonly remembered: Remembered;
+  readonly isNew: boolean;
+}
+
 /** Uploads whose place and manifest are kept in memory; of others they are read again. */
 const MAX_REMEMBERED = 1_000;
 /** Directories looked into at once. */
@@ -49,7 +55,7 @@ export class HostAssembly implements Assembly {
   readonly #homes: Homes;
   /** Least lately used first. */
   readonly #remembered = new Map<string, Remembered>();
-  readonly #making = new Map<string, Promise<Remembered>>();
+  readonly #making = new Map<string, Promise<Begun>>();
 
   constructor(options: Options) {
     this.#options = options;
@@ -81,10 +87,13 @@ export class HostAssembly implements Assembly {
     return this.#staged(host, identity, { target, remembered: this.#remember(identity, known) });
   }
 
-  async open(host: Host, identity: UploadIdentity, target: Place, declared: Declared): Promise<StagedUpload> {
-    const found = (await this.#look(host, identity, target)) ?? (await this.#make(host, identity, target, declared));
-    if (found.manifest.size === declared.size) return this.#staged(host, identity, { target, remembered: found });
-    const begun = found.manifest.size.toString();
+  async open(host: Host, identity: UploadIdentity, target: Place, declared: Declared): Promise<Opened> {
+    const found = await this.#look(host, identity, target);
+    const { remembered, isNew } =
+      found === undefined ? await this.#make(host, identity, target, declared) : { remembered: found, isNew: false };
+    if (remembered.manifest.size === declared.size)
+      return { staged: this.#staged(host, identity, { target, remembered }), isNew };
+    const begun = remembered.manifest.size.toString();
     throw new ProblemError(refused('SIZE_MISMATCH', `this upload was begun with ${begun} bytes, not ${declared.size}`));
   }
 
@@ -154,16 +163,18 @@ export class HostAssembly implements Assembly {
     return undefined;
   }
 
-  /** Calls of this process that come at once begin it once. */
-  #make(host: Host, identity: UploadIdentity, target: Place, declared: Declared): Promise<Remembered> {
-    const making = this.#making.get(identity.id) ?? this.#begin(host, identity, target, declared);
+  /** Calls of this process that come at once begin it once; it is new to the first of them. */
+  async #make(host: Host, identity: UploadIdentity, target: Place, declared: Declared): Promise<Begun> {
+    const underWay = this.#making.get(identity.id);
+    if (underWay !== undefined) return { ...(await underWay), isNew: false };
+    const making = this.#begin(host, identity, target, declared);
     this.#making.set(identity.id, making);
     const forget = () => this.#making.delete(identity.id);
     making.then(forget, forget);
     return making;
   }
 
-  async #begin(host: Host, identity: UploadIdentity, target: Place, declared: Declared): Promise<Remembered> {
+  async #begin(host: Host, identity: UploadIdentity, target: Place, declared: Declared): Promise<Begun> {
     const home = await this.#homes.of(host, target);
     if (home.powers.strategy === undefined) throw new ProblemError(refused('HOST_UNSUPPORTED', NO_STRATEGY));
     const { hostId, target: path, person, hashCode } = identity;
@@ -182,9 +193,9 @@ export class HostAssembly implements Assembly {
     const directory = joinPath(home.staging, identity.targetKey, identity.uploadKey);
     const beginning = { ...this.#options, host, identity, manifest, directory };
     for (let attempt = 1; attempt <= BEGIN_TRIES; attempt++) {
-      if (await begin(beginning)) return this.#remember(identity, { directory, manifest });
+      if (await begin(beginning)) return { remembered: this.#remember(identity, { directory, manifest }), isNew: true };
       const found = await this.#look(host, identity, target);
-      if (found !== undefined) return found;
+      if (found !== undefined) return { remembered: found, isNew: false };
       if (!(await clearAway(beginning))) break;
     }
     throw new ProblemError(refused('PERMISSION_DENIED', 'something that is not ours stands where this upload would be staged'));

@@ -225,7 +225,7 @@ const limits = section({
     min: 1,
     max: 1_000,
     fallback: 16,
-    description: 'Chunks one person may be sending at once',
+    description: 'Chunks one person may be sending at once, through each gateway',
   }),
   claimTtl: quantity(DURATION, {
     min: 30 * SECOND_MS,

@@ -2,8 +2,9 @@
 import type { Caller, HostAnswer, UploadPage, UploadSummary, UploadsInput } from './answers.js';
 import { findProfile, mayUse } from './file-ref.js';
 import type { HostProfile } from './ports.js';
-import { InputError } from './problems.js';
+import { InputError, isFault } from './problems.js';
 import type { ProblemCode } from './problems.js';
+import type { MergeProgress } from './progress.js';
 import type { Services } from './services.js';
 import { answering, problemOf } from './services.js';
 import type { StagedSummary } from './staging.js';
@@ -81,9 +82,19 @@ export class DirectoryService {
 
   async #summary(staged: StagedSummary): Promise<UploadSummary> {
     const { manifest, uploadedBytes, touchedAt, id } = staged;
-    const last = await this.#services.feed.last(id);
+    const last = await this.#lastState(id);
     const { hostId, path, hashCode, size, beganAt } = manifest;
     return { hostId, fullPath: path, hashCode, size, uploadedBytes, phase: last?.phase ?? staged.phase, beganAt, touchedAt };
+  }
+
+  /** While the store is away the host's own word has to do. */
+  async #lastState(id: string): Promise<MergeProgress | undefined> {
+    try {
+      return await this.#services.feed.last(id);
+    } catch (error) {
+      if (isFault(error, 'COORDINATION_UNAVAILABLE')) return undefined;
+      throw error;
+    }
   }
 }
 

@@ -1,7 +1,8 @@
 // Who may go on with an upload: claims, what is left of them on the host when they were lost, and uploads that ended already.
 import type { UploadFinished } from './answers.js';
 import type { ReceivedMap } from './chunks.js';
-import type { Claim, ClaimOutcome, LeaseOutcome } from './ports.js';
+import type { TakeOutcome } from './lease.js';
+import type { Claim, ClaimOutcome } from './ports.js';
 import { ProblemError, refused, tryAgainLater } from './problems.js';
 import type { ProblemCode, UploadLocked } from './problems.js';
 import { problemOf } from './services.js';
@@ -18,7 +19,7 @@ export const ACTIVE_MS = 60_000;
 /** How a call comes in. */
 export interface Admission {
   /** Takes the claim: by renewing it alone, or together with a lease. */
-  readonly take: () => Promise<ClaimOutcome | LeaseOutcome>;
+  readonly take: () => Promise<ClaimOutcome | TakeOutcome>;
   /** How the staging directory is found: see `Assembly`. */
   readonly by: 'find' | 'recall';
 }
@@ -36,13 +37,13 @@ export async function entering<T>(
   const ended = await finishedAnswer(services, call);
   if (ended !== undefined) return ended;
   const { claim, created } = await admitted(call, admission);
+  if (created) await yieldToOthers(services, call, 0);
   try {
-    if (created) await checkOthers(services, call, 0);
     return await work(await openStaged(services, call, { claim, by: admission.by }));
   } catch (error) {
     const code = problemOf(error)?.code;
     // A claim that this call restored, for an upload that is no more, would only be in the way of others.
-    if (created && code !== undefined && NOTHING_TO_CLAIM.includes(code)) await services.locks.release(claimKey(call));
+    if (created && code !== undefined && NOTHING_TO_CLAIM.includes(code)) await giveBack(services, call);
     // Published while this call was inside, and cleaned away under it.
     const finished = code === 'UPLOAD_UNKNOWN' ? await finishedAnswer(services, call) : undefined;
     if (finished === undefined) throw error;
@@ -50,7 +51,12 @@ export async function entering<T>(
   }
 }
 
-const NOTHING_TO_CLAIM: readonly ProblemCode[] = ['UPLOAD_UNKNOWN', 'ABORTED', 'UPLOAD_LOCKED', 'HOST_UNSUPPORTED'];
+const NOTHING_TO_CLAIM: readonly ProblemCode[] = ['UPLOAD_UNKNOWN', 'ABORTED', 'HOST_UNSUPPORTED'];
+
+/** What went wrong is the news; a claim that can't be given back lapses. */
+async function giveBack(services: Services, call: UploadCall): Promise<void> {
+  await services.locks.release(claimKey(call)).catch(() => undefined);
+}
 
 async function admitted(call: UploadCall, { take }: Admission): Promise<{ readonly claim: Claim; readonly created: boolean }> {
   const outcome = await take();
@@ -59,11 +65,9 @@ async function admitted(call: UploadCall, { take }: Admission): Promise<{ readon
       return outcome;
     case 'taken':
       throw new ProblemError(takenProblem(call, outcome.claim));
-    case 'busy':
-    case 'lost': {
+    case 'busy': {
       const message = 'this chunk is on its way already, or the upload is being merged';
-      const retryAfterMs = outcome.kind === 'busy' ? Math.min(outcome.retryAfterMs, BUSY_RETRY_MS) : 0;
-      throw new ProblemError(tryAgainLater('CHUNK_BUSY', message, retryAfterMs));
+      throw new ProblemError(tryAgainLater('CHUNK_BUSY', message, Math.min(outcome.retryAfterMs, BUSY_RETRY_MS)));
     }
   }
 }
@@ -88,16 +92,17 @@ async function openStaged(
   const found = await assembly[by](host, identity, target);
   if (found !== undefined) return found;
   if (claim.declared !== undefined) {
-    const made = await assembly.open(host, identity, target, claim.declared);
+    const { staged, isNew } = await assembly.open(host, identity, target, claim.declared);
     const holder = await services.locks.holder(identity.targetKey);
-    // The very claim that was taken: one made since would be of another call that has found what was made here.
-    if (holder?.upload === identity.uploadKey && holder.since === claim.since) {
+    const isHeld = holder?.upload === identity.uploadKey && (holder.since === claim.since || holder.declared !== undefined);
+    // A claim that is gone may have been forgotten by the store; an end that was told may not.
+    if (isHeld || (await feed.last(identity.id))?.phase !== 'ABORTED') {
       // What was counted was in another directory.
-      await feed.forgetReceived(identity.id);
-      return made;
+      if (isNew) await feed.forgetReceived(identity.id);
+      return staged;
     }
     // Given up since this call came in, through another process, which can't have seen what was made here.
-    await made.discard();
+    if (isNew) await staged.discard();
   }
   const last = await feed.last(identity.id);
   if (last?.phase === 'ABORTED') throw new ProblemError(refused('ABORTED', 'this upload was aborted'));
@@ -128,7 +133,7 @@ export function lockedProblem(call: UploadCall, claim: Pick<Claim, 'person' | 's
  * Claims may have been lost: another person's directory for the same target, touched within a claim's life, still locks; so do the
  * caller's own other directories for `ownLockMs`. Throws `UploadLocked`.
  */
-export async function checkOthers(services: Services, call: UploadCall, ownLockMs: number): Promise<void> {
+async function checkOthers(services: Services, call: UploadCall, ownLockMs: number): Promise<void> {
   const { person } = call.identity;
   const now = services.clock.now();
   const others = await services.assembly.others(call.host, call.identity, call.target);
@@ -138,6 +143,16 @@ export async function checkOthers(services: Services, call: UploadCall, ownLockM
   if (locking === undefined) return;
   const until = locking.touchedAt + lockMs(locking);
   throw new ProblemError(lockedProblem(call, { person: locking.person, since: locking.beganAt, until }));
+}
+
+/** After claims were lost: a claim that is new gives way to whoever has been at this target lately, or can't be asked about. */
+export async function yieldToOthers(services: Services, call: UploadCall, ownLockMs: number): Promise<void> {
+  try {
+    await checkOthers(services, call, ownLockMs);
+  } catch (error) {
+    await giveBack(services, call);
+    throw error;
+  }
 }
 
 /** The answer to every call about content that was published, as long as its target is unchanged. */

@@ -50,7 +50,12 @@ export function identify(
 ): UploadIdentity {
   const targetKey = keyOf(hashing, upload.hostId, upload.target);
   const uploadKey = keyOf(hashing, upload.person, upload.hashCode);
-  return { ...upload, targetKey, uploadKey, id: keyOf(hashing, targetKey, uploadKey) };
+  return { ...upload, targetKey, uploadKey, id: uploadId(hashing, targetKey, uploadKey) };
+}
+
+/** The `id` of an identity. */
+export function uploadId(hashing: Hashing, targetKey: string, uploadKey: string): string {
+  return keyOf(hashing, targetKey, uploadKey);
 }
 
 export function mayUse(profile: HostProfile, caller: Caller): boolean {

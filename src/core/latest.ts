@@ -78,3 +78,30 @@ export function prepared<T>(prepare: () => Promise<AsyncIterable<T>>): AsyncIter
     },
   };
 }
+
+/** The same values; when the source fails, `last` of the error instead, and that is the end. Undefined: the error it is. */
+export function orElse<T>(source: AsyncIterable<T>, last: (error: unknown) => T | undefined): AsyncIterable<T> {
+  return {
+    [Symbol.asyncIterator](): AsyncIterator<T> {
+      const iterator = source[Symbol.asyncIterator]();
+      let hasFailed = false;
+      return {
+        async next() {
+          if (hasFailed) return { done: true, value: undefined };
+          try {
+            return await iterator.next();
+          } catch (error) {
+            hasFailed = true;
+            const value = last(error);
+            if (value === undefined) throw error;
+            return { done: false, value };
+          }
+        },
+        async return() {
+          await iterator.return?.();
+          return { done: true, value: undefined };
+        },
+      };
+    },
+  };
+}

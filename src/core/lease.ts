@@ -31,6 +31,9 @@ export interface Held {
   readonly confirm: () => Promise<void>;
 }
 
+/** What somebody is told who asks for a lease. */
+export type TakeOutcome = Exclude<LeaseOutcome, { readonly kind: 'lost' }>;
+
 interface LeaseOptions {
   readonly clock: Clock;
   readonly leaseMs: number;
@@ -54,9 +57,10 @@ export class Lease {
   }
 
   /** The store's answer; to be asked again when it is `busy`. */
-  async take(): Promise<LeaseOutcome> {
+  async take(): Promise<TakeOutcome> {
     const outcome = await this.#ask();
-    return outcome.kind === 'lost' ? { kind: 'busy', retryAfterMs: 0 } : outcome;
+    if (outcome.kind === 'lost') throw new Error('only a renewal can be lost');
+    return outcome;
   }
 
   /** Does `work` under the lease that was just taken, renews it meanwhile, and gives it back. */
@@ -77,13 +81,14 @@ export class Lease {
   async release(): Promise<void> {
     if (this.#store === 'unasked') return;
     const released = this.#options.release().catch(() => undefined);
-    if (this.#store === 'there') await released;
+    const isThere = this.#store === 'there';
+    this.#store = 'unasked';
+    if (isThere) await released;
   }
 
   #check(): void {
     this.#lost.signal.throwIfAborted();
-    if (this.#options.clock.monotonic() > this.#stopAt)
-      throw new Fault('COORDINATION_UNAVAILABLE', 'the lease on this upload could not be renewed');
+    if (this.#options.clock.monotonic() > this.#stopAt) throw notRenewed();
   }
 
   async #confirm(): Promise<void> {
@@ -126,6 +131,11 @@ export class Lease {
         return; // The work has ended.
       }
       pause = (await this.#renew()) ? RENEW_AFTER : RETRY_AFTER;
+      if (clock.monotonic() > this.#stopAt) this.#lost.abort(notRenewed());
     }
   }
+}
+
+function notRenewed(): Fault {
+  return new Fault('COORDINATION_UNAVAILABLE', 'the lease on this upload could not be renewed');
 }

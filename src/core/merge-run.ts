@@ -1,29 +1,28 @@
 // One merge, from complete chunks to the published target: verify, publish, clean. Each step is idempotent and begins by looking at
 // what is on the host, so that it can be begun anywhere again.
-import type { UploadFinished } from './answers.js';
 import { chunksMissing } from './chunks.js';
+import { clean, doneProgress, failedProgress, finishUpload, releaseClaim } from './ending.js';
 import { claimKey, finishedAnswer, lockedProblem } from './entrance.js';
 import type { ContentDigest } from './file-ref.js';
-import { claimedDigest, formatContentDigest, identify } from './file-ref.js';
+import { claimedDigest, identify } from './file-ref.js';
 import { Lease, LeaseLost, MERGE_LEASE_MS, TOKEN_BYTES } from './lease.js';
 import type { Held } from './lease.js';
-import type { FinishedUpload, Host, MergeJob } from './ports.js';
+import type { Host, MergeJob } from './ports.js';
 import { ProblemError, isFault, refused } from './problems.js';
 import type { Problem } from './problems.js';
 import { ProgressReporter } from './progress-reporter.js';
 import type { MergeProgress } from './progress.js';
-import { isTerminal, unproved } from './progress.js';
+import { isTerminal } from './progress.js';
 import type { Services, UploadCall } from './services.js';
 import { problemOf } from './services.js';
 import type { MergeRequest, Published, StagedUpload } from './staging.js';
 import { resolveTarget } from './target.js';
 
-/** How long a host that is away is tried again; then the merge fails, to be asked for again. */
+/** How long a host that is away is tried again; then the merge fails. Its request stays on the host, and brings it back when somebody looks. */
 const HOST_PATIENCE_MS = 15_000;
 /** The same of the store: its viewers can't be told that it failed, and it costs the host nothing. */
 const STORE_PATIENCE_MS = 10 * 60_000;
 const FIRST_PAUSE_MS = 1_000;
-const CLEANING_ATTEMPTS = 3;
 const MAX_PAUSE_MS = 5_000;
 /** Between two looks whether the leases that are in a merge's way are gone. */
 const LEASE_POLL_MS = 200;
@@ -42,10 +41,15 @@ interface Merge extends UploadCall {
 export async function runMerge(services: Services, job: MergeJob, signal: AbortSignal): Promise<void> {
   const { feed, clock, log } = services;
   const reporter = new ProgressReporter({ feed, clock, id: job.id });
+  let concluded: MergeProgress | undefined;
+  const conclude = (end: MergeProgress) => {
+    concluded = end;
+  };
   try {
-    await withPatience(services, signal, () =>
-      services.hosts.use(job.hostId, (host) => mergeOn({ services, job, host, reporter, signal })),
-    );
+    await withPatience(services, signal, () => {
+      if (concluded !== undefined) return reporter.end(concluded);
+      return services.hosts.use(job.hostId, (host) => mergeOn({ services, job, host, reporter, signal, conclude }));
+    });
   } catch (error) {
     if (signal.aborted) return;
     log.error({ host: job.hostId, upload: job.id, err: error }, 'merge failed');
@@ -59,6 +63,8 @@ interface MergeOptions {
   readonly host: Host;
   readonly reporter: ProgressReporter;
   readonly signal: AbortSignal;
+  /** Keeps how it ended, for when that can't be told at once. */
+  readonly conclude: (end: MergeProgress) => void;
 }
 
 async function mergeOn(options: MergeOptions): Promise<void> {
@@ -70,8 +76,10 @@ async function mergeOn(options: MergeOptions): Promise<void> {
   const finished = await finishedAnswer(services, call);
   const staged = await assembly.find(host, identity, target);
   if (finished !== undefined) {
+    // A run before this one may not have come to what follows.
     await reporter.end(doneProgress(finished));
-    return staged === undefined ? undefined : clean(services, staged); // A run before this one didn't come to it.
+    if (staged !== undefined) await clean(services, staged);
+    return releaseClaim(services, identity);
   }
   const request = await staged?.mergeRequest();
   if (staged === undefined || request === undefined) return endUnwanted(options, call, staged);
@@ -97,6 +105,7 @@ async function mergeOn(options: MergeOptions): Promise<void> {
     // Withdrawn first, so that a failed merge doesn't come back by itself; a newer request is for the run that comes with it.
     const newest = await staged.mergeRequest().catch(() => undefined);
     if (newest !== undefined && newest.askedAt !== request.askedAt) return;
+    options.conclude(failedProgress(services, problem));
     await staged.withdrawMergeRequest().catch(() => undefined);
     await reporter.end(failedProgress(services, problem));
   }
@@ -147,8 +156,19 @@ async function underMergeLease(options: MergeOptions, call: UploadCall, work: (h
   for (;;) {
     const outcome = await lease.take();
     if (outcome.kind === 'taken') throw new ProblemError(lockedProblem(call, outcome.claim));
-    if (outcome.kind === 'held') return lease.hold(work);
+    if (outcome.kind === 'held') return outcome.created ? restoring(options, call, () => lease.hold(work)) : lease.hold(work);
     await options.services.clock.sleep(LEASE_POLL_MS, options.signal);
+  }
+}
+
+/** A claim that was nobody's, taken for a merge that then came to nothing, would only be in the way of others. */
+async function restoring(options: MergeOptions, call: UploadCall, work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    // Who has lost it has nothing to give back; one that can't be given back lapses.
+    if (!(error instanceof LeaseLost)) await releaseClaim(options.services, call.identity).catch(() => undefined);
+    throw error;
   }
 }
 
@@ -195,60 +215,6 @@ function digestsOf(staged: StagedUpload, request: MergeRequest): readonly Conten
   return digests.filter((digest, at) => digests.findIndex((other) => other.algorithm === digest.algorithm) === at);
 }
 
-/** The end of an upload whose file is there: remembered first, so that a crash while cleaning finds it, then cleaned, then told. */
-export async function finishUpload(services: Services, staged: StagedUpload, published: Published): Promise<UploadFinished> {
-  const { locks, feed, clock, limits } = services;
-  const { identity } = staged;
-  const facts: FinishedUpload = {
-    finishedAt: clock.now(),
-    size: staged.manifest.size,
-    proved: published.proved,
-    strategy: staged.strategy,
-    etag: published.etag,
-    ...(published.digest && { contentDigest: formatContentDigest(published.digest) }),
-  };
-  await locks.finish(identity.uploadKey, identity.targetKey, facts, limits.stagingTtlMs);
-  await clean(services, staged);
-  await locks.release({ target: identity.targetKey, person: identity.person, upload: identity.uploadKey });
-  await feed.publish(identity.id, doneProgress(facts));
-  const { finishedAt, size, proved, contentDigest } = facts;
-  return { kind: 'UploadFinished', finishedAt, size, proved, ...(contentDigest !== undefined && { contentDigest }) };
-}
-
-/** Never rejects: the file is published, and that is final; what is left after some tries is for the sweeper. */
-async function clean(services: Services, staged: StagedUpload): Promise<void> {
-  const { clock, log } = services;
-  const { hostId, id } = staged.identity;
-  for (let attempt = 1; ; attempt++) {
-    try {
-      await staged.discard();
-      return;
-    } catch (error) {
-      log.warn({ host: hostId, upload: id, attempt, err: error }, 'cleaning failed');
-      if (attempt === CLEANING_ATTEMPTS) return;
-    }
-    await clock.sleep(FIRST_PAUSE_MS);
-  }
-}
-
-export function doneProgress(finished: Omit<FinishedUpload, 'etag'>): MergeProgress {
-  const { size, proved, contentDigest, finishedAt, strategy } = finished;
-  return {
-    phase: 'DONE',
-    doneBytes: size,
-    totalBytes: size,
-    percent: 100,
-    ...(strategy !== undefined && { strategy }),
-    proved,
-    ...(contentDigest !== undefined && { digest: contentDigest }),
-    updatedAt: finishedAt,
-  };
-}
-
-export function failedProgress(services: Services, problem: Problem): MergeProgress {
-  return unproved({ phase: 'FAILED', doneBytes: 0, totalBytes: 0, problem, updatedAt: services.clock.now() });
-}
-
 function mergeProblem(error: unknown): Problem {
   if (isFault(error, 'FAILURE', 'ALREADY_EXISTS')) return refused('MERGE_FAILED', error.message, true);
   return problemOf(error) ?? refused('MERGE_FAILED', 'the merge failed for a reason that the log has', true);
@@ -262,13 +228,18 @@ function isAway(error: unknown): boolean {
 /** Tries again while host or store are away. */
 async function withPatience(services: Services, signal: AbortSignal, work: () => Promise<void>): Promise<void> {
   const { clock } = services;
-  const beganAt = clock.monotonic();
+  let awaySince: number | undefined;
   for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(2 * pauseMs, MAX_PAUSE_MS)) {
+    const attemptAt = clock.monotonic();
     try {
       return await work();
     } catch (error) {
+      if (signal.aborted || !isAway(error)) throw error;
+      const now = clock.monotonic();
       const patienceMs = isFault(error, 'COORDINATION_UNAVAILABLE') ? STORE_PATIENCE_MS : HOST_PATIENCE_MS;
-      if (signal.aborted || !isAway(error) || clock.monotonic() - beganAt >= patienceMs) throw error;
+      // An attempt that lasted had got somewhere: this is another outage.
+      if (awaySince === undefined || now - attemptAt > patienceMs) awaySince = now;
+      if (now - awaySince >= patienceMs) throw error;
       await clock.sleep(pauseMs, signal);
     }
   }

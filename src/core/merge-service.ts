@@ -2,17 +2,18 @@
 import type { Caller, FileRefInput, MergeFileAnswer, MergeFileInput, UploadFinished } from './answers.js';
 import { chunkPlan, chunksMissing } from './chunks.js';
 import { entering, finishedAnswer, receivedIfAny } from './entrance.js';
-import type { ContentDigest } from './file-ref.js';
+import type { ContentDigest, UploadIdentity } from './file-ref.js';
 import { claimedDigest, identify, parseContentDigest } from './file-ref.js';
-import { prepared } from './latest.js';
-import { doneProgress, failedProgress, finishUpload, runMerge } from './merge-run.js';
+import { orElse, prepared } from './latest.js';
+import { doneProgress, failedProgress, finishUpload } from './ending.js';
+import { runMerge } from './merge-run.js';
 import type { MergeJob } from './ports.js';
 import { InputError, refused } from './problems.js';
 import type { Problem } from './problems.js';
 import type { MergeProgress } from './progress.js';
 import { isTerminal, unproved } from './progress.js';
 import type { Services, UploadCall } from './services.js';
-import { answering, onHost } from './services.js';
+import { answering, onHost, problemOf } from './services.js';
 import type { Published, StagedUpload } from './staging.js';
 import { replaceObjection, resolveTarget } from './target.js';
 import type { Target } from './target.js';
@@ -52,8 +53,22 @@ export class MergeService {
         const isOver = last !== undefined && isTerminal(last);
         return problem === undefined || isOver ? { kind: 'watch' as const, id } : problem;
       });
-      return answer.kind === 'watch' ? feed.watch(answer.id) : only(failedProgress(this.#services, answer));
+      const failed = (problem: Problem) => failedProgress(this.#services, problem);
+      if (answer.kind !== 'watch') return only(failed(answer));
+      return orElse(feed.watch(answer.id), (error) => {
+        const problem = problemOf(error);
+        return problem === undefined ? undefined : failed(problem);
+      });
     });
+  }
+
+  /** For whoever seized a merge and could not do what he wanted: those who watch it must not wait for ever. */
+  async takeUp(identity: UploadIdentity): Promise<void> {
+    const { queue, feed } = this.#services;
+    const last = await feed.last(identity.id);
+    if (last === undefined || last.phase === 'RECEIVING' || isTerminal(last)) return;
+    const { id, hostId, target, person, hashCode } = identity;
+    await queue.add({ id, hostId, target, person, hashCode });
   }
 
   /** Queues a merge that was asked for and has no job: its process died, or the queue lost it. */
@@ -73,21 +88,22 @@ export class MergeService {
   /** What the queue runs. Never rejects: a failed merge is a state that its viewers see. */
   async run(job: MergeJob, signal: AbortSignal): Promise<void> {
     const stop = new AbortController();
-    const done = runMerge(this.#services, job, AbortSignal.any([signal, stop.signal]));
-    this.#runs.set(job.id, { stop, done });
-    await done;
-    this.#runs.delete(job.id);
+    const run = { stop, done: runMerge(this.#services, job, AbortSignal.any([signal, stop.signal])) };
+    this.#runs.set(job.id, run);
+    await run.done;
+    // A job that was thought dead may run here a second time by now.
+    if (this.#runs.get(job.id) === run) this.#runs.delete(job.id);
   }
 
   /** For a merge that took every process with it that ran it: all chunks are kept, and `mergeFile` starts afresh. */
   async giveUp(job: MergeJob): Promise<void> {
     const { hosts, hashing, assembly, feed } = this.#services;
+    const problem = refused('MERGE_STALLED', 'every process that ran this merge ended; ask for it again', true);
+    await feed.publish(job.id, failedProgress(this.#services, problem));
     await hosts.use(job.hostId, async (host) => {
       const staged = await assembly.find(host, identify(hashing, job), await resolveTarget(host, job.target));
       await staged?.withdrawMergeRequest();
     });
-    const problem = refused('MERGE_STALLED', 'every process that ran this merge ended; ask for it again', true);
-    await feed.publish(job.id, failedProgress(this.#services, problem));
   }
 
   /** Ends an upload that a run published before it was cut off; undefined when none did, or one is at it now. */

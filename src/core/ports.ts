@@ -247,7 +247,7 @@ export interface FinishedUpload {
  * Claims on targets and the leases under them. Each call is one atomic step and idempotent by owner, so a call whose answer was
  * lost may be sent again. `COORDINATION_UNAVAILABLE`, within two seconds, when the store is away.
  *
- * A store may lose its memory (restarted empty). Holders of leases from before don't know it until they renew, so for the length of
+ * A store may lose its memory (restarted empty, or with data older than its leases). Holders of leases from before don't know it until they renew, so for the length of
  * a lease it lends none but to them (`renews` of a memory that isn't its own), and for fresh claims; to others it is `busy`.
  */
 export interface LockRepository {

@@ -150,6 +150,12 @@ export interface StagedUpload {
   discard(): Promise<{ readonly kind: 'discarded' } | { readonly kind: 'published'; readonly published: Published }>;
 }
 
+export interface Opened {
+  readonly staged: StagedUpload;
+  /** Whether this call made its directory: another that came at once, or before, did not. */
+  readonly isNew: boolean;
+}
+
 export interface Assembly {
   /** What the host can do where an upload to `target` would wait. Tried once per host and home, then remembered. */
   powers(host: Host, target: Target): Promise<HostPowers>;
@@ -165,7 +171,7 @@ export interface Assembly {
    */
   recall(host: Host, identity: UploadIdentity, target: Place): Promise<StagedUpload | undefined>;
   /** Finds it or makes it as declared. `SIZE_MISMATCH` when it is there with another size. */
-  open(host: Host, identity: UploadIdentity, target: Target, declared: Declared): Promise<StagedUpload>;
+  open(host: Host, identity: UploadIdentity, target: Target, declared: Declared): Promise<Opened>;
   /** Directories for the same target that are not this upload's. */
   others(host: Host, identity: UploadIdentity, target: Target): Promise<readonly OtherUpload[]>;
   list(host: Host, person: string): Promise<readonly StagedSummary[]>;

@@ -1,7 +1,7 @@
 // Cleaning up on the hosts: uploads that nobody has touched for a long time, and what crashes left. One process does it for all.
 import type { UploadIdentity } from './file-ref.js';
-import { finishUpload } from './merge-run.js';
-import { refused } from './problems.js';
+import { finishUpload } from './ending.js';
+import { isFault, refused } from './problems.js';
 import { unproved } from './progress.js';
 import { problemOf } from './services.js';
 import type { Services } from './services.js';
@@ -12,6 +12,8 @@ import { TOKEN_BYTES } from './lease.js';
 const HOUR_MS = 60 * 60_000;
 /** Of the interval: for how long a host counts as swept. Less than the whole, so that the next round finds it free. */
 const SWEPT_FOR = 0.8;
+/** How long another process leaves a host alone that is being swept, or could not be. */
+const BUSY_MS = 5 * 60_000;
 /** The first round comes soon: a gateway that is often restarted must not never sweep. */
 const FIRST_ROUND_MS = 60_000;
 
@@ -38,25 +40,36 @@ export class Sweeper {
     await this.#running;
   }
 
-  /** Sweeps one host, unless another process has done so within the interval. Never rejects. */
+  /** Sweeps one host, unless another process is at it or has done so within the interval. Never rejects. */
   async sweep(hostId: string): Promise<void> {
-    const { hosts, locks, hashing, assembly, limits, log } = this.#services;
+    const { hosts, locks, hashing, log } = this.#services;
+    const token = hashing.nonce(TOKEN_BYTES);
+    const lease = (forMs: number) => locks.leaseChore(`sweep ${hostId}`, token, forMs);
     try {
-      const isOurs = await locks.leaseChore(`sweep ${hostId}`, hashing.nonce(TOKEN_BYTES), this.#intervalMs * SWEPT_FOR);
-      if (!isOurs) return;
-      await hosts.use(hostId, async (host) => {
-        const quiet = await assembly.expired(host, Math.min(HOUR_MS, limits.stagingTtlMs));
-        for (const upload of quiet) {
-          if (this.#stop.signal.aborted) return;
-          if (upload.untouchedMs >= limits.stagingTtlMs || (await this.#isFinished(upload))) await this.#remove(host, upload);
-        }
-        await assembly.tidy(host);
-      });
+      if (!(await lease(Math.min(BUSY_MS, this.#intervalMs * SWEPT_FOR)))) return;
+      await hosts.use(hostId, (host) => this.#sweep(host));
+      await lease(this.#intervalMs * SWEPT_FOR);
     } catch (error) {
       // A host or a store that is away is swept another time.
       const code = problemOf(error)?.code;
       log.warn({ host: hostId, ...(code === undefined ? { err: error } : { code }) }, 'sweep failed');
     }
+  }
+
+  async #sweep(host: Host): Promise<void> {
+    const { assembly, limits, log } = this.#services;
+    const quiet = await assembly.expired(host, Math.min(HOUR_MS, limits.stagingTtlMs));
+    for (const upload of quiet) {
+      if (this.#stop.signal.aborted) return;
+      try {
+        if (upload.untouchedMs >= limits.stagingTtlMs || (await this.#isFinished(upload))) await this.#remove(host, upload);
+      } catch (error) {
+        if (isFault(error, 'HOST_UNREACHABLE', 'COORDINATION_UNAVAILABLE')) throw error;
+        // One that can't be removed is no reason to leave the others.
+        log.warn({ host: host.profile.id, upload: upload.identity.id, err: error }, 'expired upload not removed');
+      }
+    }
+    await assembly.tidy(host);
   }
 
   async #run(): Promise<void> {

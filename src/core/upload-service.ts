@@ -12,10 +12,11 @@ import type {
 } from './answers.js';
 import type { ReceivedMap } from './chunks.js';
 import { chooseChunkSize, chunkPlan } from './chunks.js';
-import { ACTIVE_MS, checkOthers, claimKey, entering, finishedAnswer, lockedProblem, receivedIfAny } from './entrance.js';
+import { ACTIVE_MS, claimKey, entering, finishedAnswer, lockedProblem, receivedIfAny, yieldToOthers } from './entrance.js';
 import { MERGE_LEASE_MS, TOKEN_BYTES } from './lease.js';
 import type { MergeService } from './merge-service.js';
-import type { LeaseOutcome } from './ports.js';
+import { uploadId } from './file-ref.js';
+import type { Claim, LeaseOutcome } from './ports.js';
 import { InputError, ProblemError, refused } from './problems.js';
 import type { Refused } from './problems.js';
 import { isTerminal, unproved } from './progress.js';
@@ -75,7 +76,8 @@ export class UploadService {
       isFresh: received === undefined,
     });
     if (outcome.kind === 'taken') return lockedProblem(call, outcome.claim);
-    if (outcome.created) await this.#yieldToOthers(call, input.takeOver ? 0 : ACTIVE_MS);
+    if (holder !== undefined && holder.upload !== call.identity.uploadKey) await this.#tellMoved(holder);
+    if (outcome.created) await yieldToOthers(this.#services, call, input.takeOver ? 0 : ACTIVE_MS);
     const claimedUntil = outcome.claim.until;
     if (staged === undefined || received === undefined) {
       return { kind: 'UploadReady', claimedUntil, chunkSize, chunkCount: chunkPlan(input.size, chunkSize).chunkCount };
@@ -110,7 +112,9 @@ export class UploadService {
       try {
         return await this.#giveUp(call);
       } catch (error) {
-        if (seized.kind === 'held' && seized.created) await this.#services.locks.release(claimKey(call));
+        if (seized.kind === 'held' && seized.created) await this.#services.locks.release(claimKey(call)).catch(() => undefined);
+        // Its merge has lost its lease over this, and says nothing more.
+        await this.#merges.takeUp(call.identity).catch(() => undefined);
         throw error;
       }
     });
@@ -130,14 +134,17 @@ export class UploadService {
     const problem = refused('ABORTED', 'this upload was aborted');
     const holder = await locks.holder(call.identity.targetKey);
     const declared = holder?.upload === call.identity.uploadKey ? holder.declared : undefined;
-    const staged = await assembly.find(call.host, call.identity, call.target);
-    await this.#merges.cancel(id);
-    await staged?.withdrawMergeRequest();
-    await this.#chunks.stop(id, new ProblemError(problem));
-    const isKnown = staged !== undefined || declared !== undefined;
+    const [staged, last] = await Promise.all([assembly.find(call.host, call.identity, call.target), feed.last(id)]);
+    // An abort that was cut off may have come so far that only its viewers are left.
+    const isKnown = staged !== undefined || declared !== undefined || (last !== undefined && !isTerminal(last));
+    // The rename decides; what comes before it could be in vain.
     const outcome = await staged?.discard();
+    await this.#merges.cancel(id);
+    await this.#chunks.stop(id, new ProblemError(problem));
     if (outcome?.kind === 'published' && staged !== undefined) return this.#merges.finishPublished(staged, outcome.published);
-    const answer = isKnown ? undefined : await this.#endedAlready(call);
+    // Also of what was known: it may have been published, and cleaned, since this call came in.
+    const finished = await finishedAnswer(this.#services, call);
+    const answer = finished ?? (isKnown ? undefined : await this.#endedAlready(call));
     const abortedAt = clock.now();
     if (answer === undefined) {
       const totalBytes = staged?.manifest.size ?? declared?.size ?? 0;
@@ -153,14 +160,30 @@ export class UploadService {
   async #removeLatecomer(call: UploadCall): Promise<void> {
     const latecomer = await this.#services.assembly.find(call.host, call.identity, call.target);
     if (latecomer === undefined) return;
-    if ((await this.#services.locks.holder(call.identity.targetKey)) === undefined) await latecomer.discard();
+    const { locks, limits } = this.#services;
+    const request = { ...claimKey(call), ttlMs: limits.claimTtlMs, move: 'never', idleMs: ACTIVE_MS } as const;
+    const claim = await locks.claim(request);
+    if (claim.kind !== 'held' || !claim.created) return;
+    await latecomer.discard();
+    await locks.release(claimKey(call));
+  }
+
+  /** To those who watch the content that gave way: nothing more comes of it until it is begun again. */
+  async #tellMoved(claim: Claim): Promise<void> {
+    const { feed, hashing, clock } = this.#services;
+    const id = uploadId(hashing, claim.target, claim.upload);
+    const last = await feed.last(id);
+    if (last === undefined || isTerminal(last)) return;
+    const problem = refused('UPLOAD_UNKNOWN', 'other content of the same person took the claim on this path', true);
+    const state = { doneBytes: last.doneBytes, totalBytes: last.totalBytes, problem, updatedAt: clock.now() };
+    await feed.publish(id, unproved({ phase: 'FAILED', ...state }));
   }
 
   /** The answer about an upload of which there is nothing. */
   async #endedAlready(call: UploadCall): Promise<AbortUploadAnswer> {
     const last = await this.#services.feed.last(call.identity.id);
     if (last?.phase === 'ABORTED') return { kind: 'UploadAborted', abortedAt: last.updatedAt };
-    return (await finishedAnswer(this.#services, call)) ?? refused('UPLOAD_UNKNOWN', 'no such upload is under way');
+    return refused('UPLOAD_UNKNOWN', 'no such upload is under way');
   }
 
   /** What speaks against this upload before anybody claims anything. */
@@ -187,16 +210,6 @@ export class UploadService {
       return refused('HOST_UNSUPPORTED', 'this host offers no way to replace a file atomically');
     }
     return undefined;
-  }
-
-  /** After claims were lost: a claim that is new gives way to whoever has been at this target lately. */
-  async #yieldToOthers(call: UploadCall, ownLockMs: number): Promise<void> {
-    try {
-      await checkOthers(this.#services, call, ownLockMs);
-    } catch (error) {
-      await this.#services.locks.release(claimKey(call));
-      throw error;
-    }
   }
 
   async #lackOfSpace(call: UploadCall, size: number, received: ReceivedMap | undefined): Promise<Refused | undefined> {

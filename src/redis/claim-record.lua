@@ -1,11 +1,12 @@
 --[[
   What every script on claims begins with.
 
-  A claim is one hash: person, upload, since, touchedAt, until, size and chunkSize (as declared), fresh ('1': nothing of the upload was
-  on its host when the claim was made), and the leases under it: m (the merge), w (a merge that waits), s:<index> (a chunk). A lease
-  is "<until> <token>". The hash expires when the claim ends. All times are this server's clock, epoch ms.
+  A claim is one hash: person, upload, since, touchedAt, until, size and chunkSize (as declared), fresh (the memory in which the claim
+  was made when nothing of the upload was on its host), and the leases under it: m (the merge), w (a merge that waits), s:<index> (a
+  chunk). A lease is "<until> <token>". The hash expires when the claim ends. All times are this server's clock, epoch ms.
 
-  The store's memory is the time at which it began; the only key without an expiry.
+  The store's memory is "<began> <run>": the time at which it began, and the run of the server in which it did; the only key without an
+  expiry. A server that was started again, or another in its place, may have kept less than all leases, so that begins a new memory.
 
   KEYS[1] the claim of a target     KEYS[2] the memory
   ARGV[1] person     ARGV[2] upload     ARGV[3] ttlMs
@@ -29,9 +30,15 @@ end
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 
+-- '' where INFO is forbidden: a store that comes back with old data is then not told from one that kept all.
+local info = redis.pcall('INFO', 'server')
+local run = type(info) == 'string' and string.match(info, 'run_id:(%x+)') or ''
+
 local memory = redis.call('GET', KEYS[2])
-if not memory then
-  memory = text(now)
+local began, knownRun = string.match(memory or '', '^(%d+) (%x*)$')
+if knownRun ~= run then
+  began = text(now)
+  memory = began .. ' ' .. run
   redis.call('SET', KEYS[2], memory)
 end
 
@@ -99,6 +106,6 @@ end
 
 -- Until when a holder from before this memory may be at work that it doesn't know of.
 local function graceUntil(claim, leaseMs)
-  if claim and claim.fresh == '1' then return 0 end
-  return tonumber(memory) + leaseMs
+  if claim and claim.fresh == memory then return 0 end
+  return tonumber(began) + leaseMs
 end

@@ -7,7 +7,7 @@
 
   Returns 'held' or 'taken'.
 ]]
-local move, idleMs, size, chunkSize, fresh = ARGV[4], tonumber(ARGV[5]), ARGV[6], ARGV[7], ARGV[8]
+local move, idleMs, size, chunkSize, isFresh = ARGV[4], tonumber(ARGV[5]), ARGV[6], ARGV[7], ARGV[8] == '1'
 
 local claim = readClaim()
 if claim and not isOwn(claim) then
@@ -20,6 +20,6 @@ if claim and not isOwn(claim) then
 end
 
 local created = claim == nil
-claim = claim or { since = text(now), size = '', chunkSize = '', fresh = fresh }
+claim = claim or { since = text(now), size = '', chunkSize = '', fresh = isFresh and memory or '' }
 if size ~= '' then claim.size, claim.chunkSize = size, chunkSize end
 return held(hold(claim), created)

@@ -2,7 +2,7 @@
 // made. Its secret is how a store that is away looks from inside: every call is answered within two seconds, by what was asked for or
 // by `COORDINATION_UNAVAILABLE`; nothing is queued meanwhile; reconnecting goes on for ever. Called by compose and its neighbours;
 // may import core, ioredis, bullmq.
-import { Redis } from 'ioredis';
+import { Redis, ReplyError } from 'ioredis';
 import type { RedisOptions } from 'ioredis';
 import type { Log } from '../core/ports.js';
 import { Fault } from '../core/problems.js';
@@ -19,6 +19,9 @@ const CONNECT_MS = 2_000;
 /** Reconnecting: the first pause and the longest, ms; each is twice the one before, and random between its half and its whole. */
 const FIRST_PAUSE_MS = 50;
 const LONGEST_PAUSE_MS = 2_000;
+
+/** The same refusal is told again after this time at the earliest. */
+const REFUSAL_MS = 60_000;
 
 const DEFAULT_PREFIX = 'longshore';
 
@@ -43,10 +46,12 @@ export class RedisConnection {
   #awaySince: number | undefined = performance.now();
   /** Calls that wait for the connection. */
   readonly #waiting = new Set<() => void>();
+  readonly #refusals: Refusals;
 
   /** `role` names it in the log and in the server's list of clients. */
   constructor(options: RedisConnectionOptions, role: string) {
     this.#options = options;
+    this.#refusals = new Refusals(options.log, role);
     this.keys = new Keys(options.prefix ?? DEFAULT_PREFIX);
     this.#client = new Redis(options.url, {
       ...COMMON,
@@ -94,14 +99,16 @@ export class RedisConnection {
 
   /**
    * What `work` gives, within two seconds: when the connection was just lost it waits for the next, later it rejects at once.
-   * `COORDINATION_UNAVAILABLE` whatever goes wrong, errors that Redis answers with included. What was sent may have been done.
+   * `COORDINATION_UNAVAILABLE` whatever goes wrong, errors that Redis answers with included, which are
+   * also told in the log, as those of `script`. What was sent may have been done.
    */
-  async call<T>(work: (client: Redis) => Promise<T>): Promise<T> {
+  async call<T>(work: (client: Redis) => Promise<T>, script?: string): Promise<T> {
     const startedAt = performance.now();
     try {
       if (!this.isReady) await this.#untilReady();
       return await within(CALL_MS - (performance.now() - startedAt), work(this.#client));
     } catch (error) {
+      this.#refusals.tell(error, script);
       throw unavailable(error);
     }
   }
@@ -115,7 +122,7 @@ export class RedisConnection {
         if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw error;
         return client.eval(script.lua, keys.length, ...keys, ...args);
       }
-    });
+    }, script.name);
   }
 
   /** A client as BullMQ's workers want it: one that waits for the store as long as it takes. To be ended with `disconnectAll`. */
@@ -198,6 +205,31 @@ function logOutages(client: Redis, log: Log, role: string): void {
     if (isAway) log.info({ connection: role }, 'redis is back');
     isAway = false;
   });
+}
+
+/** Errors that Redis itself answers with: one line for each kind and script, and no more than one a minute. */
+class Refusals {
+  readonly #log: Log;
+  readonly #role: string;
+  /** By kind and script, both from small sets: monotonic. */
+  readonly #toldAt = new Map<string, number>();
+
+  constructor(log: Log, role: string) {
+    this.#log = log;
+    this.#role = role;
+  }
+
+  tell(error: unknown, script: string | undefined): void {
+    if (!(error instanceof ReplyError)) return;
+    const { message } = error as Error;
+    // WRONGTYPE, NOPERM, OOM, …: the rest differs with each call.
+    const refusal = message.split(' ', 1)[0] ?? '';
+    const name = `${refusal} ${script ?? ''}`;
+    const now = performance.now();
+    if (now - (this.#toldAt.get(name) ?? Number.NEGATIVE_INFINITY) < REFUSAL_MS) return;
+    this.#toldAt.set(name, now);
+    this.#log.warn({ connection: this.#role, refusal, script, reason: message }, 'redis refuses');
+  }
 }
 
 /** What `promise` gives when that comes in time. */

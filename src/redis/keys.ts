@@ -8,7 +8,7 @@ export class Keys {
     this.prefix = `{${prefix}}`;
   }
 
-  /** When this store's memory began. The only key without an expiry. */
+  /** When, and in which run of the server, this store's memory began. The only key without an expiry. */
   get memory(): string {
     return `${this.prefix}:memory`;
   }

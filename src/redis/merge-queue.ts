@@ -43,7 +43,8 @@ export class RedisMergeQueue implements MergeQueue {
   readonly #options: Options;
   /** By host. */
   readonly #places = new Map<string, Places>();
-  readonly #running = new Set<Promise<void>>();
+  /** By job of BullMQ: more than one when its lock ended while the store was away. */
+  readonly #running = new Map<Promise<void>, string>();
   readonly #stop = new AbortController();
   #queue: Queue<MergeJob> | undefined;
   #taking: { readonly worker: Worker<MergeJob>; readonly client: WorkerClient } | undefined;
@@ -100,7 +101,8 @@ export class RedisMergeQueue implements MergeQueue {
     });
     worker.on('error', (error) => this.#pauseAfter(error));
     // Work that rejects is a job that ended; this is what BullMQ itself gives up.
-    worker.on('failed', (job) => void this.#giveUp(job?.data, giveUp));
+    worker.on('failed', (job) => void this.#giveUp(job, giveUp));
+    worker.on('lockRenewalFailed', (ids) => ids.forEach((id) => void this.#forgetStalls(id)));
     this.#taking = { worker, client };
   }
 
@@ -114,7 +116,7 @@ export class RedisMergeQueue implements MergeQueue {
     this.#stop.abort(new Error('the merge queue is closing'));
     clearTimeout(this.#pause);
     const closing = this.#taking?.worker.close();
-    await Promise.allSettled(this.#running);
+    await Promise.allSettled(this.#running.keys());
     // What can't be given back stalls, and is taken over all the same.
     if (closing !== undefined) await within(CLOSE_MS, closing).catch(() => undefined);
     this.#taking?.client.disconnectAll();
@@ -153,8 +155,9 @@ export class RedisMergeQueue implements MergeQueue {
     if (this.isClosing) return giveBack(taken, token);
     const places = this.#placesOn(job.hostId);
     if (!places.take(taken)) return this.#putAside(places, taken, token);
+    if (this.#isRunning(taken.id)) await this.#forgetStalls(taken.id);
     const run = this.#run(work, job);
-    this.#running.add(run);
+    this.#running.set(run, taken.id ?? '');
     try {
       await run;
     } finally {
@@ -189,9 +192,23 @@ export class RedisMergeQueue implements MergeQueue {
     }
   }
 
-  async #giveUp(job: MergeJob | undefined, giveUp: GiveUp): Promise<void> {
+  #isRunning(id: string | undefined): boolean {
+    return [...this.#running.values()].includes(id ?? '');
+  }
+
+  /** Of a job that still runs here: its lock ended because the store was away, and no process died over it. */
+  async #forgetStalls(id: string | undefined): Promise<void> {
+    const { redis } = this.#options;
+    // BullMQ's count, and its decision to give up. That the store is away again is told where the connection is made.
+    const forgotten = redis.call((client) => client.hdel(`${redis.keys.prefix}:${QUEUE}:${id}`, 'stc', 'defa'));
+    await forgotten.catch(() => undefined);
+  }
+
+  async #giveUp(failed: Job<MergeJob> | undefined, giveUp: GiveUp): Promise<void> {
     const { log } = this.#options;
-    if (job === undefined) return;
+    // One that still runs here tells its own end.
+    if (failed === undefined || this.#isRunning(failed.id)) return;
+    const job = failed.data;
     log.error({ job: job.id, host: job.hostId, crashes: CRASHES }, 'merge job given up: every process that ran it died');
     try {
       await giveUp(job);

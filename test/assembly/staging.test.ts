@@ -232,7 +232,9 @@ describe.each(['auto', 'relay'] as const)('strategy %s', (strategy) => {
   it('an upload begun in many calls at once is begun once, and no draft stays', async () => {
     const film = upload('film', randomBytes(CHUNK));
     const begun = await Promise.all(Array.from({ length: 8 }, () => begin(film)));
-    expect(new Set(begun.map((staged) => staged.manifest.nonce)).size).toBe(1);
+    expect(new Set(begun.map(({ staged }) => staged.manifest.nonce)).size).toBe(1);
+    expect(begun.filter(({ isNew }) => isNew)).toHaveLength(1);
+    expect(await begin(film)).toMatchObject({ isNew: false });
     expect(fs.readdirSync(dirname(film.directory))).toEqual([film.identity.uploadKey]);
   });
 });

@@ -201,6 +201,36 @@ describe('two gateways', () => {
     expect((await ann.watch(file)).at(-1)).toMatchObject({ phase: 'DONE', proved: true });
   });
 
+  it('who watches an upload of which nothing was sent is told when other content takes its place', async () => {
+    const file = freshRef();
+    await through(one).status(file, CHUNK);
+    const seen: Answer[] = [];
+    const watching = through(other).watch(file, (state) => seen.push(state));
+    await expect.poll(() => seen.length).toBe(1);
+    const taken = await through(one).status({ ...file, hashCode: 'other' }, 1, { takeOver: true });
+    expect(taken).toMatchObject({ __typename: 'UploadReady' });
+    expect((await watching).at(-1)).toMatchObject({ phase: 'FAILED', problem: { code: 'UPLOAD_UNKNOWN', retryable: true } });
+    await through(one).abort({ ...file, hashCode: 'other' });
+  });
+
+  it('an abort while the other merges tells the truth about the file, and leaves the target free', async () => {
+    for (let round = 0; round < 20; round++) {
+      const file = freshRef();
+      const bytes = randomBytes(2 * CHUNK);
+      await ann.status(file, bytes.length, { chunkSize: CHUNK });
+      for (const index of [1, 2]) await put(ann, file, bytes, index);
+      await through(one).merge(file, 2, { digest: sha256(bytes) });
+      await sleep(round * 2);
+      const end = await patiently(() => through(other).abort(file));
+      expect(existsSync(file.fullPath)).toBe(end.__typename === 'UploadFinished');
+      // The run that published may still be cleaning.
+      const theirs = { ...file, hashCode: 'theirs' };
+      const bobs = () => through(one, 'bob').status(theirs, 1, { ifExists: 'REPLACE' });
+      await expect.poll(async () => (await bobs()).__typename, { timeout: 3_000 }).toBe('UploadReady');
+      await through(one, 'bob').abort(theirs);
+    }
+  }, 60_000);
+
   it('two persons who want one target: one gets it, a hundred times over', async () => {
     for (let round = 0; round < 100; round++) {
       const file = { ...freshRef(), hashCode: 'same' };
@@ -256,6 +286,7 @@ describe('Redis', () => {
         for (const answer of answers) expect(answer).toMatchObject(away);
         expect(performance.now() - began).toBeLessThan(2_500);
         expect((await ann.watch(file)).at(-1)).toMatchObject({ problem: { code: 'COORDINATION_UNAVAILABLE' } });
+        expect(await ann.uploads()).toMatchObject({ items: [{ hashCode: file.hashCode, uploadedBytes: CHUNK }], problems: [] });
         expect((await fetch(`${one.url}/ready`)).status).toBe(503);
         expect((await fetch(`${one.url}/health`)).status).toBe(200);
       }

@@ -206,6 +206,21 @@ describe('calls', () => {
     await vi.waitFor(() => locks.claim({ ...CLAIM, ...MOVE }), { timeout: 5_000 });
   });
 
+  it('that Redis answers with an error are told in the log, once for each kind and script', async () => {
+    const redis = connect(server.url);
+    const locks = new RedisLockRepository({ redis });
+    await redis.call((client) => client.set(redis.keys.claim('t'), 'a string'));
+    for (let time = 1; time <= 3; time++) {
+      await expectUnavailable(() => locks.claim({ ...CLAIM, ...MOVE }));
+      await expectUnavailable(() => locks.leaseSlot({ ...LEASE, index: 1 }));
+    }
+    const refusals = log.entries.filter((entry) => entry.event === 'redis refuses').map((entry) => entry.fields);
+    expect(refusals).toMatchObject([
+      { refusal: 'WRONGTYPE', script: 'claim' },
+      { refusal: 'WRONGTYPE', script: 'lease-slot' },
+    ]);
+  });
+
   it('are refused with a wrong password, which is in no log', async () => {
     await server.stop();
     server = await startRedisServer({ password: 'right' });

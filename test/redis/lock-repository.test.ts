@@ -1,5 +1,5 @@
 // What only a store outside the process has: it is shared, and it can lose its memory.
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { LeaseOutcome } from '../../src/core/ports.js';
 import type { RedisConnection } from '../../src/redis/connection.js';
 import { RedisLockRepository } from '../../src/redis/lock-repository.js';
@@ -218,6 +218,58 @@ describe('a store that came back empty', () => {
     expect(await others.leaseMerge(merge('m'))).toMatchObject({ kind: 'busy' });
     server.advance(LEASE_MS / 2 + 100);
     expect(await others.leaseMerge(merge('m'))).toMatchObject({ kind: 'held' });
+  });
+});
+
+describe('a store that came back with older data', () => {
+  beforeEach(age);
+
+  const save = () => redis.call((client) => client.save());
+  /** Killed, and started again with what was saved. Resolves when both are connected. */
+  const restored = async (): Promise<void> => {
+    await server.restart({ keepingData: true });
+    await vi.waitFor(() => Promise.all([locks.holder('target-1'), others.holder('target-1')]), {
+      timeout: 10_000,
+      interval: 20,
+    });
+  };
+
+  it('lends nobody else what was leased after they were saved', async () => {
+    await save();
+    const memory = memoryOf(await locks.leaseSlot(slot(1, 'one')));
+    await restored();
+    expect(await others.leaseSlot(slot(1, 'two'))).toMatchObject({ kind: 'busy' });
+    expect(await others.leaseMerge(merge('m'))).toMatchObject({ kind: 'busy' });
+    expect(await locks.leaseSlot({ ...slot(1, 'one'), renews: memory })).toMatchObject({ kind: 'held', created: true });
+    server.advance(LEASE_MS + 1_000);
+    expect(await others.leaseSlot(slot(2, 'two'))).toMatchObject({ kind: 'held' });
+  });
+
+  it('lends nobody else what was leased then under a claim of an upload that wasn’t on its host yet', async () => {
+    await locks.claim({ ...ANNAS, ...NEVER, isFresh: true });
+    await save();
+    const memory = memoryOf(await locks.leaseSlot(slot(1, 'one')));
+    await restored();
+    expect(await others.leaseSlot(slot(1, 'two'))).toMatchObject({ kind: 'busy' });
+    expect(await locks.leaseSlot({ ...slot(1, 'one'), renews: memory })).toMatchObject({ kind: 'held', created: false });
+  });
+
+  it('extends the leases that it kept', async () => {
+    const memory = memoryOf(await locks.leaseSlot(slot(1, 'one')));
+    await save();
+    await restored();
+    const renewed = memoryOf(await locks.leaseSlot({ ...slot(1, 'one'), renews: memory }));
+    expect(renewed).not.toBe(memory);
+    expect(memoryOf(await locks.leaseSlot({ ...slot(1, 'one'), renews: renewed }))).toBe(renewed);
+    await locks.releaseSlot(slot(1, 'one'));
+    expect(await locks.leaseSlot({ ...slot(1, 'one'), renews: renewed })).toEqual({ kind: 'lost' });
+  });
+
+  it('begins one new memory for all who ask', async () => {
+    await save();
+    await restored();
+    const seized = await Promise.all([locks, others, locks, others].map((each) => each.seizeMerge(merge('m'))));
+    expect(new Set(seized.map(memoryOf)).size).toBe(1);
   });
 });
 

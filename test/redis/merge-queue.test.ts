@@ -210,6 +210,19 @@ describe('a store that was away', () => {
     await began(one, ['a'], 10_000);
   });
 
+  it('for longer than a lock lasts, time and again, doesn’t give a job up that still runs', async () => {
+    const one = peer();
+    one.process();
+    await one.queue.add(job('a'));
+    await began(one, ['a']);
+    const stored = `${one.redis.keys.prefix}:merges:1`;
+    // As after four such absences and at the end of the fifth.
+    await one.redis.call((client) => client.multi().hset(stored, 'stc', 4).del(`${stored}:lock`).exec());
+    await began(one, ['a', 'a'], 15_000);
+    expect(await one.redis.call((client) => client.hget(stored, 'stc'))).toBeNull();
+    expect(one.log.entries.filter((entry) => entry.event.includes('given up'))).toEqual([]);
+  }, 25_000);
+
   it.each<[string, () => unknown]>([
     ['gone', () => server.kill()],
     ['frozen', () => server.pause()],
