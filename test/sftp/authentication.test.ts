@@ -89,7 +89,7 @@ describe('authentication', () => {
 
   it('is not tried again and again where it was refused: each further try may lock the account', async () => {
     const own = await fixture.ownSshd();
-    const { private: privateKey } = ssh2.utils.generateKeyPairSync('ed25519');
+    const { private: privateKey } = ssh2.utils.generateKeyPairSync('ecdsa', { bits: 256 });
     const tries = (): number => own.log().split('Connection from').length - 1;
     let now = 0;
     const options = { ...sshdHostOptions(own), authentication: { kind: 'key', privateKey } } as const;
@@ -167,7 +167,7 @@ async function passwordServer(
   method: 'password' | 'keyboard-interactive',
   password: string,
 ): Promise<{ readonly port: number; readonly fingerprint: string; readonly stop: () => Promise<void> }> {
-  const { private: hostKey, public: publicKey } = ssh2.utils.generateKeyPairSync('ed25519');
+  const { private: hostKey, public: publicKey } = ssh2.utils.generateKeyPairSync('ecdsa', { bits: 256 });
   const server = new ssh2.Server({ hostKeys: [hostKey] }, (client) => {
     client.on('error', () => undefined);
     client.on('authentication', (context) => {

@@ -23,7 +23,7 @@ describe('a plain SFTP server', () => {
   let repository: HostRepository;
 
   beforeAll(async () => {
-    const { private: hostKey, public: publicKey } = ssh2.utils.generateKeyPairSync('ed25519');
+    const { private: hostKey, public: publicKey } = ssh2.utils.generateKeyPairSync('ecdsa', { bits: 256 });
     server = new ssh2.Server({ hostKeys: [hostKey] }, (client) => {
       client.on('error', () => undefined);
       client.on('authentication', (context) => context.accept());
