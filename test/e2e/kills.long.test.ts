@@ -33,6 +33,7 @@ interface Case {
 interface Paths {
   readonly target: string;
   readonly directory: string;
+  readonly output: string;
   readonly root: string;
 }
 
@@ -42,6 +43,8 @@ const UNLINKS = 'unlink';
 const sending = { doing: 'sending', ifExists: 'ASK' } as const;
 const merging = { doing: 'merging', ifExists: 'ASK' } as const;
 const replacing = { doing: 'merging', ifExists: 'REPLACE' } as const;
+/** What is published, by the name it has then. */
+const output = (paths: Paths) => paths.output;
 const inside = (name: string) => (paths: Paths) => join(paths.directory, name);
 const on =
   (calls: string, path: (paths: Paths) => string, when = 1) =>
@@ -58,18 +61,18 @@ const CASES: readonly Case[] = [
   { ...sending, step: 'a later write of a chunk', at: on('write', inside('data'), 2) },
   { ...sending, step: 'the commit of the first chunk', at: on('write', inside('received'), 1) },
   { ...merging, step: 'the merge is asked for', at: nth(RENAMES, 1) },
-  { ...merging, step: 'the time is set', at: on('utimensat', inside('data')) },
-  { ...merging, step: 'the data is synced', at: on('fsync', inside('data')) },
+  { ...merging, step: 'the time is set', at: on('utimensat', output) },
+  { ...merging, step: 'the data is synced', at: on('fsync', output) },
   { ...merging, step: 'the intent is written', at: nth(RENAMES, 3) },
   { ...merging, step: 'the target is linked', at: on('link,linkat', (paths) => paths.target) },
-  { ...merging, step: 'the data is unlinked', at: on(UNLINKS, inside('data')) },
+  { ...merging, step: 'the data is unlinked', at: on(UNLINKS, output) },
   { ...merging, step: 'the directory of the target is synced', at: on('fsync', (paths) => paths.root) },
   { ...merging, step: 'the staging directory is moved aside', at: on(RENAMES, (paths) => paths.directory) },
   { ...merging, step: 'a file is cleaned', at: nth(UNLINKS, 3) },
   { ...merging, step: 'the staging directory is removed', at: nth('rmdir', 1) },
   { ...merging, step: 'the directory of the target in the home is removed', at: nth('rmdir', 2) },
-  { ...replacing, step: 'the mode is set', at: on('chmod,fchmod,fchmodat', inside('data')) },
-  { ...replacing, step: 'the data is synced, to replace', at: on('fsync', inside('data')) },
+  { ...replacing, step: 'the mode is set', at: on('chmod,fchmod,fchmodat', output) },
+  { ...replacing, step: 'the data is synced, to replace', at: on('fsync', output) },
   { ...replacing, step: 'the target is replaced', at: nth(RENAMES, 4) },
   { ...replacing, step: 'the staging directory is moved aside, replaced', at: on(RENAMES, (paths) => paths.directory) },
 ];
@@ -170,7 +173,8 @@ async function setUp(kase: Case, how?: How): Promise<Stage> {
     await send(sender, file, bytes, ifExists);
     await sender.stop();
   }
-  if (how !== undefined) sabotaged.arm(kase.at({ target, directory: staging, root }), how);
+  const output = join(staging, `out.${nonceOf(staging)}`);
+  if (how !== undefined) sabotaged.arm(kase.at({ target, directory: staging, output, root }), how);
   const one = await cluster.start();
   return {
     one,
@@ -181,6 +185,7 @@ async function setUp(kase: Case, how?: How): Promise<Stage> {
     bytes,
     target,
     directory: staging,
+    output,
     root,
     ifExists,
     cluster,
@@ -189,6 +194,12 @@ async function setUp(kase: Case, how?: How): Promise<Stage> {
       rmSync(directory, { recursive: true, force: true });
     },
   };
+}
+
+/** Of a directory that is there already. */
+function nonceOf(staging: string): string {
+  const manifest = join(staging, 'manifest.json');
+  return existsSync(manifest) ? (JSON.parse(readFileSync(manifest, 'utf8')) as { nonce: string }).nonce : '';
 }
 
 async function send(gateway: GatewayProcess, file: FileRef, bytes: Buffer, ifExists: 'ASK' | 'REPLACE' = 'ASK'): Promise<void> {
