@@ -215,7 +215,7 @@ async function finish(stage: Stage): Promise<void> {
   for (let round = 0; round < 5; round++) {
     const status = await patiently(() => client.status(file, bytes.length, { chunkSize: CHUNK, ifExists }));
     if (status.__typename === 'UploadFinished') break;
-    expect(status.__typename).toMatch(/^Upload(Ready|Resumable)$/);
+    expect(status.__typename, JSON.stringify(status)).toMatch(/^Upload(Ready|Resumable)$/);
     const info = await patiently(() => client.dirInfo(file));
     const there = (info['chunkList'] ?? []) as readonly number[];
     for (const index of [1, 2, 3, 4].filter((each) => !there.includes(each))) {
