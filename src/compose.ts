@@ -1,7 +1,8 @@
 // The only place where parts are built and joined.
 import { HostAssembly } from './assembly/staging.js';
+import { ConfigError } from './config.js';
 import type { Config, EmbeddedHostConfig } from './config.js';
-import { createLongshore } from './core/longshore.js';
+import { createLongshore, takeMerges } from './core/longshore.js';
 import type { HostProfile, Log } from './core/ports.js';
 import type { Services } from './core/services.js';
 import { Sweeper } from './core/sweeper.js';
@@ -20,21 +21,25 @@ export interface Gateway {
   readonly url: string;
   /** Of the embedded hosts, for people who want to look at them with other clients. */
   readonly embeddedHosts: readonly EmbeddedHost[];
-  /** Lets requests finish for a while, then ends everything. Merges that run go on after the next start. */
+  /** Lets requests finish for a while, then ends everything. Merges that run go on after the next start, or in another process. */
   close(): Promise<void>;
 }
 
-/** Hashing and renaming load a host's disk: more at once would only slow each other down. */
+/** Runs merges for gateways that share its Redis, and sweeps; takes no calls. */
+export interface MergeWorker {
+  /** Ids of the hosts it works on. */
+  readonly hosts: readonly string[];
+  /** Ends everything. Merges that run go on in another process, or after the next start. */
+  close(): Promise<void>;
+}
+
+/** In each process. Hashing and renaming load a host's disk: more at once would only slow each other down. */
 const MERGES_AT_ONCE = 8;
 const MERGES_AT_ONCE_PER_HOST = 3;
 
 /** Resolves when the gateway listens. On a failure nothing stays open. */
-export async function startGateway(config: Config, log: Log): Promise<Gateway> {
-  const closers: (() => Promise<void>)[] = [];
-  const close = async () => {
-    for (const closer of closers.splice(0).reverse()) await closer();
-  };
-  try {
+export function startGateway(config: Config, log: Log): Promise<Gateway> {
+  return opening(async (open) => {
     const embeddedHosts: EmbeddedHost[] = [];
     const sshHosts: SshHostOptions[] = [];
     for (const host of config.hosts) {
@@ -43,34 +48,86 @@ export async function startGateway(config: Config, log: Log): Promise<Gateway> {
         continue;
       }
       const embedded = await startEmbedded(host, log);
-      closers.push(() => embedded.close());
+      open.push(() => embedded.close());
       embeddedHosts.push(embedded);
       sshHosts.push(asSshHost(host, embedded));
     }
     // A byte on its way to an embedded host comes by here twice.
-    const onBytes = createGarbageCount({ collectEveryBytes: (embeddedHosts.length > 0 ? 2 : 4) * MIB });
-    const hosts = createHostRepository({ hosts: sshHosts, clock: systemClock, log, onBytesRead: onBytes });
-    closers.push(() => hosts.close());
-    const hashing = createHashing({ onBytes });
-    const coordination = config.redis === undefined ? inMemory(config, log) : await inRedis(config.redis, config, log);
-    closers.push(() => coordination.close());
-    const { locks, feed, queue, ready } = coordination;
-    const assembly = new HostAssembly({ clock: systemClock, hashing });
-    const services = { hosts, locks, feed, queue, assembly, clock: systemClock, hashing, log, limits: config.limits };
+    const collectEveryBytes = (embeddedHosts.length > 0 ? 2 : 4) * MIB;
+    const { services, ready } = await startServices({ config, log, sshHosts, collectEveryBytes }, open);
     const longshore = createLongshore(services);
-    const sweeper = new Sweeper(services);
-    sweeper.start();
-    closers.push(() => sweeper.stop());
+    startSweeper(services, open);
     const { address, port, origins } = config.listen;
     const { maxChunkBytes } = config.limits;
     const limits = { maxChunkBytes };
     const server = await startServer({ longshore, log, address, port, origins, limits, loopbackOnly: true, ready });
-    closers.push(() => server.close());
-    return { url: server.url, embeddedHosts, close };
+    open.push(() => server.close());
+    return { url: server.url, embeddedHosts };
+  });
+}
+
+/**
+ * For a configuration as gateways have it. An embedded host is its gateway's: it is left out, and its merges are left to that gateway.
+ * `ConfigError` without `redis`, or without any other host. On a failure nothing stays open.
+ */
+export function startWorker(config: Config, log: Log): Promise<MergeWorker> {
+  return opening(async (open) => {
+    const sshHosts = config.hosts.filter((host) => host.kind === 'ssh');
+    const problems = [];
+    if (config.redis === undefined) problems.push({ key: 'redis', message: 'a worker needs the Redis of its gateways' });
+    if (sshHosts.length === 0) problems.push({ key: 'hosts', message: 'a worker has nothing to do with embedded hosts alone' });
+    if (problems.length > 0) throw new ConfigError(problems);
+    const { services } = await startServices({ config, log, sshHosts, collectEveryBytes: 4 * MIB }, open);
+    takeMerges(services);
+    startSweeper(services, open);
+    return { hosts: sshHosts.map((host) => host.profile.id) };
+  });
+}
+
+/** What is open, in the order it was opened; closed in the reverse. */
+type Closers = (() => Promise<void>)[];
+
+/** What `start` gives, and how to close what it opened. When it fails that is closed at once. */
+async function opening<T>(start: (open: Closers) => Promise<T>): Promise<T & { close(): Promise<void> }> {
+  const open: Closers = [];
+  const close = async () => {
+    for (const closer of open.splice(0).reverse()) await closer();
+  };
+  try {
+    return { ...(await start(open)), close };
   } catch (error) {
     await close();
     throw error;
   }
+}
+
+interface Parts {
+  readonly config: Config;
+  readonly log: Log;
+  readonly sshHosts: readonly SshHostOptions[];
+  /** See `createGarbageCount`. */
+  readonly collectEveryBytes: number;
+}
+
+/** What gateways and workers are built from alike. */
+async function startServices({ config, log, sshHosts, collectEveryBytes }: Parts, open: Closers) {
+  const onBytes = createGarbageCount({ collectEveryBytes });
+  const hosts = createHostRepository({ hosts: sshHosts, clock: systemClock, log, onBytesRead: onBytes });
+  open.push(() => hosts.close());
+  const hashing = createHashing({ onBytes });
+  const coordination =
+    config.redis === undefined ? inMemory(config, log) : await inRedis(config.redis, { config, log, sshHosts });
+  open.push(() => coordination.close());
+  const { locks, feed, queue, ready } = coordination;
+  const assembly = new HostAssembly({ clock: systemClock, hashing });
+  const services: Services = { hosts, locks, feed, queue, assembly, clock: systemClock, hashing, log, limits: config.limits };
+  return { services, ready };
+}
+
+function startSweeper(services: Services, open: Closers): void {
+  const sweeper = new Sweeper(services);
+  sweeper.start();
+  open.push(() => sweeper.stop());
 }
 
 /** What gateways have to agree on: who uploads what, how far it is, and which merges are to be made. */
@@ -95,7 +152,7 @@ function inMemory(config: Config, log: Log): Coordination {
 }
 
 /** For all processes that name this server. It may be away, also now. */
-async function inRedis(url: string, config: Config, log: Log): Promise<Coordination> {
+async function inRedis(url: string, { config, log, sshHosts }: Omit<Parts, 'collectEveryBytes'>): Promise<Coordination> {
   // Its libraries are large, and most gateways that somebody tries out have no use for them.
   const [{ connectRedis }, { RedisLockRepository }, { RedisProgressFeed }, { RedisMergeQueue }] = await Promise.all([
     import('./redis/connection.js'),
@@ -104,7 +161,7 @@ async function inRedis(url: string, config: Config, log: Log): Promise<Coordinat
     import('./redis/merge-queue.js'),
   ]);
   const redis = connectRedis({ url, log });
-  const queue = new RedisMergeQueue({ redis, log, ...MERGE_BOUNDS });
+  const queue = new RedisMergeQueue({ redis, log, hosts: sshHosts.map((host) => host.profile.id), ...MERGE_BOUNDS });
   const feed = new RedisProgressFeed({ redis, ttlMs: config.limits.stagingTtlMs });
   return {
     queue,

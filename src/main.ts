@@ -2,9 +2,11 @@
 import { once } from 'node:events';
 import { realpathSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { startGateway } from './compose.js';
+import { startGateway, startWorker } from './compose.js';
 import type { Gateway } from './compose.js';
+import type { Config } from './config.js';
 import { ConfigError, loadConfig } from './config.js';
+import type { Log } from './core/ports.js';
 import { createLog } from './system.js';
 
 export interface ServeOptions {
@@ -13,26 +15,45 @@ export interface ServeOptions {
 }
 
 /** Runs the gateway until SIGINT or SIGTERM. Resolves once it has stopped; sets the exit code when it couldn't start. */
-export async function serve({ configFile }: ServeOptions = {}): Promise<void> {
+export function serve(options: ServeOptions = {}): Promise<void> {
+  return run(options, async (config, log) => {
+    const gateway = await startGateway(config, log);
+    announce(gateway);
+    log.info({ url: gateway.url, hosts: config.hosts.map((host) => host.profile.id) }, 'listening');
+    return gateway;
+  });
+}
+
+/** As `serve`, for a worker: it runs the merges of gateways with the same Redis, and listens to nobody. */
+export function work(options: ServeOptions = {}): Promise<void> {
+  return run(options, async (config, log) => {
+    const worker = await startWorker(config, log);
+    log.info({ hosts: worker.hosts }, 'working');
+    return worker;
+  });
+}
+
+type Start = (config: Config, log: Log) => Promise<{ close(): Promise<void> }>;
+
+async function run({ configFile }: ServeOptions, start: Start): Promise<void> {
   const config = readConfig(configFile);
   if (config === undefined) return;
   const log = createLog(config.logLevel);
-  let gateway: Gateway;
+  let running: { close(): Promise<void> };
   try {
-    gateway = await startGateway(config, log);
+    running = await start(config, log);
   } catch (error) {
+    if (error instanceof ConfigError) return refuse(error);
     log.error({ err: error }, 'could not start');
     process.exitCode = 1;
     return;
   }
-  announce(gateway);
-  log.info({ url: gateway.url, hosts: config.hosts.map((host) => host.profile.id) }, 'listening');
   const signal = await Promise.race([
     once(process, 'SIGINT').then(() => 'SIGINT'),
     once(process, 'SIGTERM').then(() => 'SIGTERM'),
   ]);
   log.info({ signal }, 'stopping');
-  await gateway.close();
+  await running.close();
   log.info({}, 'stopped');
 }
 
@@ -41,10 +62,14 @@ function readConfig(configFile: string | undefined) {
     return loadConfig(configFile === undefined ? {} : { configFile });
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    process.stderr.write(`longshore: ${error.message}\n`);
-    process.exitCode = 1;
+    refuse(error);
     return undefined;
   }
+}
+
+function refuse(error: ConfigError): void {
+  process.stderr.write(`longshore: ${error.message}\n`);
+  process.exitCode = 1;
 }
 
 /** What a person at the terminal wants to know; the log has it too. */

@@ -31,7 +31,7 @@ ${EXIT_CODES_HELP}`,
     );
   addPut(program, terminal);
   addListings(program, terminal);
-  addServers(program, terminal);
+  addServers(program);
   return program;
 }
 
@@ -104,7 +104,7 @@ function addListings(program: Command, terminal: Terminal): void {
     });
 }
 
-function addServers(program: Command, terminal: Terminal): void {
+function addServers(program: Command): void {
   program
     .command('serve')
     .summary('run the gateway')
@@ -119,12 +119,15 @@ function addServers(program: Command, terminal: Terminal): void {
 
   program
     .command('worker')
-    .summary('run merges for gateways that share a Redis (in a later version)')
-    .action(() => {
-      terminal.say(
-        'longshore: a worker needs Redis, which comes with a later version; until then "serve" runs the merges itself',
-      );
-      process.exitCode = EXIT.usage;
+    .summary('run merges for gateways that share a Redis')
+    .description(
+      `Runs merges beside the gateways until it is told to end, and listens to nobody. It takes the configuration of its gateways, and
+needs "redis" in it. An embedded host is its gateway's: a worker leaves it out.`,
+    )
+    .option('--config <file>', 'configuration; default: LONGSHORE_CONFIG, then longshore.yaml when it is there')
+    .action(async ({ config }: { config?: string }) => {
+      const { work } = await import('../main.js');
+      await work(config === undefined ? {} : { configFile: config });
     });
 }
 

@@ -1,14 +1,15 @@
 // Taking one chunk: its lease, the way to the host, and what was there already.
 import { Arrivals } from './arrivals.js';
+import type { Arrival } from './arrivals.js';
 import type { Caller, UploadChunkAnswer, UploadChunkInput } from './answers.js';
-import type { ReceivedMap } from './chunks.js';
+import type { ChunkPlan, ReceivedMap } from './chunks.js';
 import { checkIndex, chunkPlan } from './chunks.js';
 import type { Admission } from './entrance.js';
 import { claimKey, entering } from './entrance.js';
 import { checkChunkDigest } from './file-ref.js';
 import type { Held } from './lease.js';
 import { Lease, SLOT_LEASE_MS, TOKEN_BYTES } from './lease.js';
-import type { ReceivedTotals } from './ports.js';
+import type { Arriving, ReceivedTotals } from './ports.js';
 import { InputError, ProblemError, isFault, refused, tryAgainLater } from './problems.js';
 import type { DigestMismatch, Refused } from './problems.js';
 import type { Services, UploadCall } from './services.js';
@@ -18,10 +19,11 @@ import type { ReceiveOutcome, StagedUpload } from './staging.js';
 export class ChunkService {
   readonly #services: Services;
   readonly #inFlight = new Map<string, number>();
-  readonly #arrivals = new Arrivals();
+  readonly #arrivals: Arrivals;
 
   constructor(services: Services) {
     this.#services = services;
+    this.#arrivals = new Arrivals(services);
   }
 
   async put(caller: Caller, input: UploadChunkInput): Promise<UploadChunkAnswer> {
@@ -48,18 +50,17 @@ export class ChunkService {
   }
 
   async #takeChunk(call: UploadCall, input: UploadChunkInput): Promise<UploadChunkAnswer> {
-    const intake = untouched(input.pieces);
-    const chunk = { ...input, pieces: intake.pieces };
+    const chunk = { ...input, ...countedPieces(input.pieces) };
     try {
       return await this.#underLease(call, chunk, 'recall');
     } catch (error) {
       // What this process remembers of the upload may be over: given up through another, and perhaps begun again.
-      if (problemOf(error)?.code !== 'UPLOAD_UNKNOWN' || !intake.isUntouched()) throw error;
+      if (problemOf(error)?.code !== 'UPLOAD_UNKNOWN' || chunk.readBytes() !== undefined) throw error;
       return this.#underLease(call, chunk, 'find');
     }
   }
 
-  async #underLease(call: UploadCall, input: UploadChunkInput, by: Admission['by']): Promise<UploadChunkAnswer> {
+  async #underLease(call: UploadCall, input: Chunk, by: Admission['by']): Promise<UploadChunkAnswer> {
     const { locks, clock, hashing, limits } = this.#services;
     const token = hashing.nonce(TOKEN_BYTES);
     const slot = { ...claimKey(call), ttlMs: limits.claimTtlMs, index: input.index, token, leaseMs: SLOT_LEASE_MS };
@@ -85,58 +86,64 @@ export class ChunkService {
   async #alreadyThere(call: UploadCall, input: UploadChunkInput): Promise<UploadChunkAnswer | undefined> {
     if (input.digest === undefined) return undefined;
     const staged = await this.#services.assembly.find(call.host, call.identity, call.target);
-    if (staged === undefined || input.index > chunkPlan(staged.manifest.size, staged.manifest.chunkSize).chunkCount)
-      return undefined;
+    if (staged === undefined || input.index > planOf(staged).chunkCount) return undefined;
     const digest = await staged.storedDigest(input.index, input.digest);
     if (digest === undefined) return undefined;
     const isSame = digest === input.digest;
     return this.#answer(call, staged, {
       index: input.index,
       outcome: isSame ? { kind: 'stored', digest, alreadyStored: true } : { kind: 'conflict' },
+      arriving: () => ({ plan: planOf(staged), bytes: 0 }),
     });
   }
 
-  async #receive(call: UploadCall, staged: StagedUpload, input: UploadChunkInput & { readonly held: Held }) {
+  async #receive(call: UploadCall, staged: StagedUpload, input: Chunk & { readonly held: Held }) {
     const { index, digest, pieces, held } = input;
-    checkIndex(chunkPlan(staged.manifest.size, staged.manifest.chunkSize), index);
-    const arrival = this.#arrivals.begin(call.identity.id);
+    checkIndex(planOf(staged), index);
+    const arrival = this.#arrivals.begin(call.identity.id, planOf(staged));
     try {
       const outcome = await staged.receive({
         index,
         ...(digest !== undefined && { digest }),
         pieces,
         signal: AbortSignal.any([input.signal, held.signal, arrival.signal]),
-        check: held.check,
+        check: () => {
+          held.check();
+          // Bytes that are only compared with what is there already don't come by here.
+          arrival.came(input.readBytes() ?? 0);
+        },
         confirm: held.confirm,
       });
-      return await this.#answer(call, staged, { index, outcome });
+      return await this.#answer(call, staged, { index, outcome, arriving: arrival.received });
     } finally {
       arrival.end();
     }
   }
 
-  async #answer(
-    call: UploadCall,
-    staged: StagedUpload,
-    { index, outcome }: { readonly index: number; readonly outcome: ReceiveOutcome },
-  ): Promise<UploadChunkAnswer> {
+  async #answer(call: UploadCall, staged: StagedUpload, { index, outcome, arriving }: Stored): Promise<UploadChunkAnswer> {
     if (outcome.kind !== 'stored') return refusal(index, outcome);
     const { digest, alreadyStored } = outcome;
-    const { bytes: uploadedBytes, count: uploadedCount } = await this.#tellReceived(call.identity.id, staged, index);
+    const { bytes: uploadedBytes, count: uploadedCount } = await this.#tellReceived(call.identity.id, staged, {
+      index,
+      arriving: arriving(),
+    });
     return { kind: 'ChunkStored', index, digest, alreadyStored, uploadedBytes, uploadedCount };
   }
 
   /** The chunk is stored, and that is the answer, also when the feed is away: then the host tells how much is there. */
-  async #tellReceived(id: string, staged: StagedUpload, index: number): Promise<ReceivedTotals> {
+  async #tellReceived(
+    id: string,
+    staged: StagedUpload,
+    { index, arriving }: { readonly index: number; readonly arriving: Arriving },
+  ): Promise<ReceivedTotals> {
     const { feed } = this.#services;
-    const plan = chunkPlan(staged.manifest.size, staged.manifest.chunkSize);
     let map: ReceivedMap | undefined;
     try {
-      const totals = await feed.received(id, index, plan);
+      const totals = await feed.received(id, index, arriving);
       if (totals !== undefined) return totals;
       map = await staged.received();
-      const known = await feed.knowReceived(id, map.indexes(), plan);
-      return (await feed.received(id, index, plan)) ?? known;
+      const known = await feed.knowReceived(id, map.indexes(), arriving.plan);
+      return (await feed.received(id, index, arriving)) ?? known;
     } catch (error) {
       if (!isFault(error, 'COORDINATION_UNAVAILABLE')) throw error;
       const { count, uploadedBytes: bytes } = map ?? (await staged.received());
@@ -145,16 +152,40 @@ export class ChunkService {
   }
 }
 
-/** The same pieces, and whether anybody has begun to read them. */
-function untouched(pieces: AsyncIterable<Uint8Array>) {
-  let isUntouched = true;
-  const watched: AsyncIterable<Uint8Array> = {
+interface Chunk extends UploadChunkInput {
+  /** Of `pieces`; undefined while nobody has begun to read them. */
+  readonly readBytes: () => number | undefined;
+}
+
+interface Stored {
+  readonly index: number;
+  readonly outcome: ReceiveOutcome;
+  /** What is still on its way through this process, once this chunk is not. */
+  readonly arriving: Arrival['received'];
+}
+
+function planOf({ manifest }: StagedUpload): ChunkPlan {
+  return chunkPlan(manifest.size, manifest.chunkSize);
+}
+
+/** The same pieces, and how many bytes of them were read; undefined while nobody has begun to. */
+function countedPieces(pieces: AsyncIterable<Uint8Array>) {
+  let readBytes: number | undefined;
+  const counted: AsyncIterable<Uint8Array> = {
     [Symbol.asyncIterator]() {
-      isUntouched = false;
-      return pieces[Symbol.asyncIterator]();
+      readBytes = 0;
+      const source = pieces[Symbol.asyncIterator]();
+      return {
+        async next() {
+          const result = await source.next();
+          if (result.done !== true) readBytes = (readBytes ?? 0) + result.value.length;
+          return result;
+        },
+        return: async () => (await source.return?.()) ?? { done: true, value: undefined },
+      };
     },
   };
-  return { pieces: watched, isUntouched: () => isUntouched };
+  return { pieces: counted, readBytes: () => readBytes };
 }
 
 function isBusy(error: unknown): boolean {

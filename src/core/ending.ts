@@ -20,7 +20,7 @@ export async function finishUpload(services: Services, staged: StagedUpload, pub
     finishedAt: clock.now(),
     size: staged.manifest.size,
     proved: published.proved,
-    strategy: staged.strategy,
+    strategy: await staged.strategy(),
     etag: published.etag,
     ...(published.digest && { contentDigest: formatContentDigest(published.digest) }),
   };

@@ -9,14 +9,10 @@ import { UploadService } from './upload-service.js';
 
 /** Joins the services and sets the merge queue to work. */
 export function createLongshore(services: Services): Longshore {
-  const merges = new MergeService(services);
+  const merges = takeMerges(services);
   const chunks = new ChunkService(services);
   const uploads = new UploadService(services, { merges, chunks });
   const directory = new DirectoryService(services);
-  services.queue.process(
-    (job, signal) => merges.run(job, signal),
-    (job) => merges.giveUp(job),
-  );
   return {
     hosts: (caller) => directory.hosts(caller),
     uploads: (caller, input) => directory.uploads(caller, input),
@@ -27,4 +23,14 @@ export function createLongshore(services: Services): Longshore {
     mergeFile: (caller, input) => merges.request(caller, input),
     mergeProgress: (caller, file) => merges.watch(caller, file),
   };
+}
+
+/** Sets the merge queue to work; of a process that runs merges and takes no calls that is all. */
+export function takeMerges(services: Services): MergeService {
+  const merges = new MergeService(services);
+  services.queue.process(
+    (job, signal) => merges.run(job, signal),
+    (job, signal) => merges.giveUp(job, signal),
+  );
+  return merges;
 }

@@ -1,21 +1,20 @@
-// One merge, from complete chunks to the published target: verify, publish, clean. Each step is idempotent and begins by looking at
-// what is on the host, so that it can be begun anywhere again.
-import { chunksMissing } from './chunks.js';
+// One merge as the queue runs it: under its lease, with patience for a host or a store that is away, to an end that its viewers see.
 import { clean, doneProgress, failedProgress, finishUpload, releaseClaim } from './ending.js';
 import { claimKey, finishedAnswer, lockedProblem } from './entrance.js';
-import type { ContentDigest } from './file-ref.js';
-import { claimedDigest, identify } from './file-ref.js';
+import { identify } from './file-ref.js';
+import type { UploadIdentity } from './file-ref.js';
 import { Lease, LeaseLost, MERGE_LEASE_MS, TOKEN_BYTES } from './lease.js';
-import type { Held } from './lease.js';
+import type { Held, TakeOutcome } from './lease.js';
+import { NO_REQUEST, mergeStaged } from './merge-steps.js';
 import type { Host, MergeJob } from './ports.js';
 import { ProblemError, isFault, refused } from './problems.js';
 import type { Problem } from './problems.js';
 import { ProgressReporter } from './progress-reporter.js';
 import type { MergeProgress } from './progress.js';
-import { isTerminal } from './progress.js';
+import { isMerging } from './progress.js';
 import type { Services, UploadCall } from './services.js';
 import { problemOf } from './services.js';
-import type { MergeRequest, Published, StagedUpload } from './staging.js';
+import type { MergeRequest, StagedUpload } from './staging.js';
 import { resolveTarget } from './target.js';
 
 /** How long a host that is away is tried again; then the merge fails. Its request stays on the host, and brings it back when somebody looks. */
@@ -26,13 +25,6 @@ const FIRST_PAUSE_MS = 1_000;
 const MAX_PAUSE_MS = 5_000;
 /** Between two looks whether the leases that are in a merge's way are gone. */
 const LEASE_POLL_MS = 200;
-
-interface Merge extends UploadCall {
-  readonly services: Services;
-  readonly staged: StagedUpload;
-  readonly reporter: ProgressReporter;
-  readonly signal: AbortSignal;
-}
 
 /**
  * Runs to a terminal state and tells it; never rejects. When `signal` aborts it stops without a state: who aborted it tells, or the
@@ -46,8 +38,10 @@ export async function runMerge(services: Services, job: MergeJob, signal: AbortS
     concluded = end;
   };
   try {
-    await withPatience(services, signal, () => {
+    await withPatience(services, signal, async () => {
       if (concluded !== undefined) return reporter.end(concluded);
+      const last = await feed.last(job.id);
+      if (last !== undefined && isMerging(last)) reporter.goOnFrom(last);
       return services.hosts.use(job.hostId, (host) => mergeOn({ services, job, host, reporter, signal, conclude }));
     });
   } catch (error) {
@@ -81,19 +75,12 @@ async function mergeOn(options: MergeOptions): Promise<void> {
     if (staged !== undefined) await clean(services, staged);
     return releaseClaim(services, identity);
   }
-  const request = await staged?.mergeRequest();
+  const request = (await staged?.mergeRequest()) ?? (staged && (await restoreRequest(services, staged)));
   if (staged === undefined || request === undefined) return endUnwanted(options, call, staged);
-  reporter.strategy = staged.strategy;
+  reporter.strategy = await staged.strategy();
+  reporter.answers = request.askedAt;
   try {
-    await underMergeLease(options, call, async (held) => {
-      try {
-        await finishMerge({ ...call, services, staged, reporter, signal: AbortSignal.any([signal, held.signal]) }, held);
-      } catch (error) {
-        // What failed because the upload was given up, or taken over, is not for this run to tell.
-        await held.confirm();
-        throw error;
-      }
-    });
+    await underMergeLease(options, call, (held) => finishMerge(options, staged, held));
   } catch (error) {
     if (signal.aborted || isAway(error)) throw error;
     if (error instanceof LeaseLost) return; // Another process has it, and tells.
@@ -102,13 +89,24 @@ async function mergeOn(options: MergeOptions): Promise<void> {
     const problem = mergeProblem(error);
     const isExpected = error instanceof ProblemError;
     log.warn({ host: job.hostId, upload: job.id, code: problem.code, ...(!isExpected && { err: error }) }, 'merge failed');
-    // Withdrawn first, so that a failed merge doesn't come back by itself; a newer request is for the run that comes with it.
+    // A newer request is for the run that comes with it.
     const newest = await staged.mergeRequest().catch(() => undefined);
     if (newest !== undefined && newest.askedAt !== request.askedAt) return;
     options.conclude(failedProgress(services, problem));
+    // Withdrawn first, so that a failed merge doesn't come back by itself. One that is asked for again in this instant may be withdrawn
+    // with it: then the feed has it, doesn't tell this end, and the next run restores it.
     await staged.withdrawMergeRequest().catch(() => undefined);
     await reporter.end(failedProgress(services, problem));
   }
+}
+
+/** What was asked for and not answered, though it is no longer on the host. */
+async function restoreRequest({ feed }: Services, staged: StagedUpload): Promise<MergeRequest | undefined> {
+  const asked = await feed.asked(staged.identity.id);
+  if (asked === undefined) return undefined;
+  const request = JSON.parse(asked.text) as MergeRequest;
+  await staged.requestMerge(request);
+  return request;
 }
 
 /**
@@ -117,12 +115,12 @@ async function mergeOn(options: MergeOptions): Promise<void> {
  */
 async function endUnwanted(options: MergeOptions, call: UploadCall, staged: StagedUpload | undefined): Promise<void> {
   const { services, job, reporter } = options;
-  if (!isWaiting(await services.feed.last(job.id))) return;
-  const lease = mergeLease(services, call);
+  if (!(await isExpected(services, job))) return;
+  const lease = mergeLease(services, call.identity);
   const outcome = await lease.take();
   if (outcome.kind === 'busy') return; // Another run, or whoever gives the upload up, has it, and tells.
   try {
-    if (!isWaiting(await services.feed.last(job.id))) return;
+    if (!(await isExpected(services, job))) return;
     const problem =
       staged === undefined ? refused('UPLOAD_UNKNOWN', 'the upload was given up before it was merged') : NO_REQUEST;
     await reporter.end(failedProgress(services, problem));
@@ -132,16 +130,46 @@ async function endUnwanted(options: MergeOptions, call: UploadCall, staged: Stag
   }
 }
 
-function isWaiting(state: MergeProgress | undefined): boolean {
-  return state !== undefined && state.phase !== 'RECEIVING' && !isTerminal(state);
+/** Whether viewers were told to wait for this job. */
+async function isExpected({ feed }: Services, job: MergeJob): Promise<boolean> {
+  const last = await feed.last(job.id);
+  return last !== undefined && isMerging(last);
 }
 
-const NO_REQUEST = refused('MERGE_FAILED', 'the merge was asked for no longer', true);
+/**
+ * For a merge that took every process with it that ran it: all chunks are kept, and `mergeFile` starts afresh. One of them may have been
+ * thought dead and go on, and nobody tells the end beside it: this waits until its lease is free.
+ */
+export async function giveUpMerge(services: Services, job: MergeJob, signal: AbortSignal): Promise<void> {
+  const identity = identify(services.hashing, job);
+  const lease = mergeLease(services, identity);
+  const outcome = await takePatiently(services, lease, signal);
+  const end = async () => {
+    if (!(await isExpected(services, job))) return;
+    await withdraw(services, job).catch((error: unknown) => {
+      services.log.warn({ host: job.hostId, upload: job.id, err: error }, 'request of a given up merge not withdrawn');
+    });
+    const problem = refused('MERGE_STALLED', 'every process that ran this merge ended; ask for it again', true);
+    await services.feed.publish(job.id, failedProgress(services, problem));
+  };
+  // While other content has the claim nobody merges this.
+  if (outcome.kind === 'taken') return end();
+  await lease.hold(end);
+  if (outcome.created) await releaseClaim(services, identity);
+}
 
-function mergeLease(services: Services, call: UploadCall): Lease {
+async function withdraw({ hosts, assembly, hashing }: Services, job: MergeJob): Promise<void> {
+  await hosts.use(job.hostId, async (host) => {
+    const staged = await assembly.find(host, identify(hashing, job), await resolveTarget(host, job.target));
+    await staged?.withdrawMergeRequest();
+  });
+}
+
+function mergeLease(services: Services, { targetKey, person, uploadKey }: UploadIdentity): Lease {
   const { locks, clock, hashing, limits } = services;
   const token = hashing.nonce(TOKEN_BYTES);
-  const request = { ...claimKey(call), ttlMs: limits.claimTtlMs, token, leaseMs: MERGE_LEASE_MS };
+  const claim = { target: targetKey, person, upload: uploadKey };
+  const request = { ...claim, ttlMs: limits.claimTtlMs, token, leaseMs: MERGE_LEASE_MS };
   return new Lease({
     clock,
     leaseMs: MERGE_LEASE_MS,
@@ -150,15 +178,25 @@ function mergeLease(services: Services, call: UploadCall): Lease {
   });
 }
 
-/** Waits for chunks that are still being written; holds the lease, and with it the claim, as long as `work` runs. */
-async function underMergeLease(options: MergeOptions, call: UploadCall, work: (held: Held) => Promise<void>): Promise<void> {
-  const lease = mergeLease(options.services, call);
+/** Waits for whoever has it. */
+async function takePatiently(
+  { clock }: Services,
+  lease: Lease,
+  signal: AbortSignal,
+): Promise<Exclude<TakeOutcome, { readonly kind: 'busy' }>> {
   for (;;) {
     const outcome = await lease.take();
-    if (outcome.kind === 'taken') throw new ProblemError(lockedProblem(call, outcome.claim));
-    if (outcome.kind === 'held') return outcome.created ? restoring(options, call, () => lease.hold(work)) : lease.hold(work);
-    await options.services.clock.sleep(LEASE_POLL_MS, options.signal);
+    if (outcome.kind !== 'busy') return outcome;
+    await clock.sleep(LEASE_POLL_MS, signal);
   }
+}
+
+/** Waits for chunks that are still being written; holds the lease, and with it the claim, as long as `work` runs. */
+async function underMergeLease(options: MergeOptions, call: UploadCall, work: (held: Held) => Promise<void>): Promise<void> {
+  const lease = mergeLease(options.services, call.identity);
+  const outcome = await takePatiently(options.services, lease, options.signal);
+  if (outcome.kind === 'taken') throw new ProblemError(lockedProblem(call, outcome.claim));
+  return outcome.created ? restoring(options, call, () => lease.hold(work)) : lease.hold(work);
 }
 
 /** A claim that was nobody's, taken for a merge that then came to nothing, would only be in the way of others. */
@@ -172,47 +210,19 @@ async function restoring(options: MergeOptions, call: UploadCall, work: () => Pr
   }
 }
 
-async function finishMerge(merge: Merge, held: Held): Promise<void> {
-  const { services, staged, reporter, identity } = merge;
-  const published = await assembleAndPublish(merge, held);
-  await reporter.settled();
-  const { size, proved } = await finishUpload(services, staged, published);
-  services.log.info({ host: identity.hostId, upload: identity.id, sizeBytes: size, proved }, 'published');
-}
-
-async function assembleAndPublish(merge: Merge, held: Held): Promise<Published> {
-  const { staged, reporter, signal } = merge;
-  const recovered = await staged.recoverPublication();
-  if (recovered !== undefined) return recovered;
-  const request = await requestOf(staged);
-  const received = await staged.received();
-  if (!received.isComplete) throw new ProblemError(chunksMissing(received));
-  const size = staged.manifest.size;
-  await staged.assemble({ signal, onProgress: reporter.report });
-
-  reporter.report('VERIFYING', 0, size);
-  const verification = await staged.verify(digestsOf(staged, request), { signal, onProgress: reporter.report });
-  if (verification.kind !== 'holds') throw new ProblemError(verification.problem);
-  reporter.report('PUBLISHING', 0, size);
-  // The newest request decides; a hash that came with it meanwhile is proved too.
-  const newest = await requestOf(staged);
-  if (newest.digest !== undefined && newest.digest.hex !== request.digest?.hex) return assembleAndPublish(merge, held);
-  const outcome = await staged.publish(newest, verification.verified, held.confirm);
-  if (outcome.kind === 'refused') throw new ProblemError(outcome.problem);
-  return outcome.published;
-}
-
-async function requestOf(staged: StagedUpload): Promise<MergeRequest> {
-  const request = await staged.mergeRequest();
-  if (request === undefined) throw new ProblemError(NO_REQUEST);
-  return request;
-}
-
-/** Hashes of the whole content that the client named. */
-function digestsOf(staged: StagedUpload, request: MergeRequest): readonly ContentDigest[] {
-  const claimed = claimedDigest(staged.manifest.hashCode);
-  const digests = [claimed, request.digest].filter((digest) => digest !== undefined);
-  return digests.filter((digest, at) => digests.findIndex((other) => other.algorithm === digest.algorithm) === at);
+async function finishMerge(options: MergeOptions, staged: StagedUpload, held: Held): Promise<void> {
+  const { services, reporter, signal } = options;
+  const { hostId, id } = staged.identity;
+  try {
+    const published = await mergeStaged({ staged, reporter, held, clock: services.clock, signal });
+    await reporter.settled();
+    const { size, proved } = await finishUpload(services, staged, published);
+    services.log.info({ host: hostId, upload: id, sizeBytes: size, proved }, 'published');
+  } catch (error) {
+    // What failed because the upload was given up, or taken over, is not for this run to tell.
+    await held.confirm();
+    throw error;
+  }
 }
 
 function mergeProblem(error: unknown): Problem {

@@ -3,20 +3,21 @@ import type { Caller, FileRefInput, MergeFileAnswer, MergeFileInput, UploadFinis
 import { chunkPlan, chunksMissing } from './chunks.js';
 import { entering, finishedAnswer, receivedIfAny } from './entrance.js';
 import type { ContentDigest, UploadIdentity } from './file-ref.js';
-import { claimedDigest, identify, parseContentDigest } from './file-ref.js';
+import { claimedDigest, parseContentDigest } from './file-ref.js';
 import { orElse, prepared } from './latest.js';
 import { doneProgress, failedProgress, finishUpload } from './ending.js';
-import { runMerge } from './merge-run.js';
+import { giveUpMerge, runMerge } from './merge-run.js';
 import type { MergeJob } from './ports.js';
 import { InputError, refused } from './problems.js';
 import type { Problem } from './problems.js';
 import type { MergeProgress } from './progress.js';
-import { isTerminal, unproved } from './progress.js';
+import { isMerging, isTerminal, unproved } from './progress.js';
 import type { Services, UploadCall } from './services.js';
 import { answering, onHost, problemOf } from './services.js';
-import type { Published, StagedUpload } from './staging.js';
-import { replaceObjection, resolveTarget } from './target.js';
+import type { MergeRequest, Published, StagedUpload } from './staging.js';
+import { replaceObjection } from './target.js';
 import type { Target } from './target.js';
+import { viewing } from './viewer.js';
 
 type MergeWish = Omit<MergeFileInput, 'digest'> & { readonly digest?: ContentDigest };
 
@@ -51,14 +52,17 @@ export class MergeService {
         // It may have ended while it was looked for.
         const last = problem?.code === 'UPLOAD_UNKNOWN' ? await feed.last(id) : undefined;
         const isOver = last !== undefined && isTerminal(last);
-        return problem === undefined || isOver ? { kind: 'watch' as const, id } : problem;
+        return problem === undefined || isOver ? { kind: 'watch' as const, identity: call.identity } : problem;
       });
       const failed = (problem: Problem) => failedProgress(this.#services, problem);
       if (answer.kind !== 'watch') return only(failed(answer));
-      return orElse(feed.watch(answer.id), (error) => {
+      const { identity } = answer;
+      const states = orElse(feed.watch(identity.id), (error) => {
         const problem = problemOf(error);
         return problem === undefined ? undefined : failed(problem);
       });
+      const onSilence = (shown: MergeProgress) => this.#lookAgain(identity, shown);
+      return viewing(states, { clock: this.#services.clock, onSilence });
     });
   }
 
@@ -66,15 +70,14 @@ export class MergeService {
   async takeUp(identity: UploadIdentity): Promise<void> {
     const { queue, feed } = this.#services;
     const last = await feed.last(identity.id);
-    if (last === undefined || last.phase === 'RECEIVING' || isTerminal(last)) return;
-    const { id, hostId, target, person, hashCode } = identity;
-    await queue.add({ id, hostId, target, person, hashCode });
+    if (last !== undefined && isMerging(last)) await queue.add(jobOf(identity));
   }
 
   /** Queues a merge that was asked for and has no job: its process died, or the queue lost it. */
   async bringBack(staged: StagedUpload): Promise<void> {
     if (await this.#services.queue.has(staged.identity.id)) return;
-    if ((await staged.mergeRequest()) !== undefined) await this.#enqueue(staged);
+    const request = await staged.mergeRequest();
+    if (request !== undefined) await this.#enqueue(staged);
   }
 
   /** Ends a merge that waits, or runs in this process, without a word to its viewers, and waits until it has ended. */
@@ -95,15 +98,9 @@ export class MergeService {
     if (this.#runs.get(job.id) === run) this.#runs.delete(job.id);
   }
 
-  /** For a merge that took every process with it that ran it: all chunks are kept, and `mergeFile` starts afresh. */
-  async giveUp(job: MergeJob): Promise<void> {
-    const { hosts, hashing, assembly, feed } = this.#services;
-    const problem = refused('MERGE_STALLED', 'every process that ran this merge ended; ask for it again', true);
-    await feed.publish(job.id, failedProgress(this.#services, problem));
-    await hosts.use(job.hostId, async (host) => {
-      const staged = await assembly.find(host, identify(hashing, job), await resolveTarget(host, job.target));
-      await staged?.withdrawMergeRequest();
-    });
+  /** For a merge that is not run again: see `MergeQueue.process`. */
+  giveUp(job: MergeJob, signal: AbortSignal): Promise<void> {
+    return giveUpMerge(this.#services, job, signal);
   }
 
   /** Ends an upload that a run published before it was cut off; undefined when none did, or one is at it now. */
@@ -130,13 +127,14 @@ export class MergeService {
     const objection = await this.#objection(call, wish, staged);
     if (objection !== undefined) return objection;
     const { ifExists, ifMatch, digest } = wish;
-    await staged.requestMerge({
+    const request: MergeRequest = {
       ifExists,
       ...(ifMatch !== undefined && { ifMatch }),
       ...(digest && { digest }),
       askedAt: this.#services.clock.now(),
-    });
-    return { kind: 'MergeStarted', progress: await this.#enqueue(staged) };
+    };
+    await staged.requestMerge(request);
+    return { kind: 'MergeStarted', progress: await this.#enqueue(staged, request) };
   }
 
   async #objection(call: UploadCall, wish: MergeWish, staged: StagedUpload) {
@@ -145,17 +143,29 @@ export class MergeService {
     return objection === undefined || (await this.#services.queue.has(staged.identity.id)) ? undefined : objection;
   }
 
-  async #enqueue(staged: StagedUpload): Promise<MergeProgress> {
+  /**
+   * `request` is one that is asked for now. Told first: a job tells what comes next as soon as there is one. When it can't be added, who
+   * watches looks again, and adds it.
+   */
+  async #enqueue(staged: StagedUpload, request?: MergeRequest): Promise<MergeProgress> {
     const { queue, feed, clock } = this.#services;
-    const { identity } = staged;
-    const last = await feed.last(identity.id);
-    const isUnderWay = await queue.has(identity.id);
-    const queued = { phase: 'QUEUED', doneBytes: 0, totalBytes: staged.manifest.size, updatedAt: clock.now() } as const;
-    const progress = isUnderWay && last !== undefined && !isTerminal(last) ? last : unproved(queued);
-    if (progress !== last) await feed.publish(identity.id, progress);
-    const { id, hostId, target, person, hashCode } = identity;
-    await queue.add({ id, hostId, target, person, hashCode });
+    const { identity, manifest } = staged;
+    const queued = unproved({ phase: 'QUEUED', doneBytes: 0, totalBytes: manifest.size, updatedAt: clock.now() });
+    const asked = request && { askedAt: request.askedAt, text: JSON.stringify(request) };
+    const progress = await feed.ask(identity.id, queued, asked);
+    await queue.add(jobOf(identity));
     return progress;
+  }
+
+  /**
+   * For who was told nothing for a while: a merge whose job is nowhere, since the store lost it, gets one, and with it goes on, or ends. The store
+   * may have lost its state, too.
+   */
+  async #lookAgain(identity: UploadIdentity, shown: MergeProgress): Promise<void> {
+    const { queue, feed } = this.#services;
+    if (!isMerging(shown)) return;
+    await feed.begin(identity.id, shown);
+    if (!(await queue.has(identity.id))) await this.takeUp(identity);
   }
 
   /** Makes sure that the feed holds the present state; a problem when there is nothing to watch. */
@@ -171,7 +181,7 @@ export class MergeService {
     if (last !== undefined && isTerminal(last)) return undefined;
     const staged = await assembly.find(host, identity, target);
     if (staged !== undefined) await this.bringBack(staged);
-    if ((await feed.last(identity.id)) !== undefined) return undefined;
+    if (last !== undefined || (await feed.last(identity.id)) !== undefined) return undefined;
     const claim = await locks.holder(identity.targetKey);
     const declared = claim?.upload === identity.uploadKey && claim.person === identity.person ? claim.declared : undefined;
     const received = staged === undefined ? undefined : await receivedIfAny(staged);
@@ -179,9 +189,13 @@ export class MergeService {
     if (totalBytes === undefined) return refused('UPLOAD_UNKNOWN', 'no such upload is under way; begin with uploadStatus');
     const doneBytes = received?.uploadedBytes ?? 0;
     const state = { doneBytes, totalBytes, updatedAt: clock.now() };
-    await feed.publish(identity.id, unproved({ phase: 'RECEIVING', ...state }));
+    await feed.begin(identity.id, unproved({ phase: 'RECEIVING', ...state }));
     return undefined;
   }
+}
+
+function jobOf({ id, hostId, target, person, hashCode }: UploadIdentity): MergeJob {
+  return { id, hostId, target, person, hashCode };
 }
 
 /** The hash `mergeFile` brings; it may repeat `hashCode`, not contradict it. */

@@ -1,8 +1,9 @@
 // What core needs of the world, in roles. Adapters live in rooms named after their technology; each pair of adapters passes one
 // contract suite (test/contract). Ports are as narrow as the services' needs.
-import type { ChunkPlan } from './chunks.js';
-import type { MergeProgress, MergeStrategy } from './progress.js';
+import type { MergeStrategy } from './progress.js';
 import type { RemotePath } from './remote-path.js';
+
+export type * from './merge-ports.js';
 
 export interface Clock {
   /** Epoch milliseconds: for people and for comparison with other machines. */
@@ -92,6 +93,21 @@ export interface WriteOptions {
   readonly check?: () => void;
 }
 
+/** Bytes of a file, at least one. */
+export interface FileRange {
+  readonly path: RemotePath;
+  readonly offset: number;
+  readonly lengthBytes: number;
+}
+
+export interface AppendOptions {
+  readonly signal: AbortSignal;
+  /** How long the output is, bytes. */
+  readonly from: number;
+  /** Told of the output's length again and again as it grows; all before it is there. */
+  readonly onGrown: (lengthBytes: number) => void;
+}
+
 export interface OpenFile {
   /**
    * Writes the pieces back to back from `offset`, several writes under way at once, and resolves when the host has acknowledged
@@ -152,6 +168,14 @@ export interface Host {
   /** Undefined where the host can't tell. */
   space(path: RemotePath): Promise<Space | undefined>;
   /**
+   * Appends ranges of other files to the one at `output`, in their order. The host's server copies them by itself, in bounded steps, on
+   * a session that nobody else waits for. Ranges are pulled ahead. `FAILURE` when a source ends before its range, `HOST_BUSY` when the
+   * output is longer than `from`, `NOT_ENOUGH_SPACE` as far as the host can tell. After a rejection no request is under way, and the
+   * output is right and whole up to its length, or gone; where the host was lost right after a step had failed on it, a hole may be
+   * left. Needs `offers.copyData`.
+   */
+  append(output: RemotePath, ranges: AsyncIterable<FileRange>, options: AppendOptions): Promise<void>;
+  /**
    * Runs a constant POSIX `sh` script with arguments (quoted by the adapter alone) and yields its output's lines as they come.
    * Ends when it exits with 0; `FAILURE` otherwise, `HOST_UNSUPPORTED` where commands are refused. Returning early ends it.
    */
@@ -162,6 +186,11 @@ export interface RunOptions {
   readonly signal?: AbortSignal;
   /** Longest silence before the command is given up, ms. Default 30 000. */
   readonly idleTimeoutMs?: number;
+  /**
+   * When the reader stops early. terminate (default): the command and what it started are sent SIGTERM. close: only its output is closed,
+   * so that what it has detached stays, and it ends itself when it next writes.
+   */
+  readonly whenLeft?: 'terminate' | 'close';
 }
 
 export interface HostRepository {
@@ -290,65 +319,4 @@ export interface MergeLease {
 
 export interface SlotLease extends MergeLease {
   readonly index: number;
-}
-
-// ── Merges ───────────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-/** Names the upload whose merge was asked for. All else is read from the host. */
-export interface MergeJob {
-  readonly id: string;
-  readonly hostId: string;
-  readonly target: RemotePath;
-  readonly person: string;
-  readonly hashCode: string;
-}
-
-export interface MergeQueue {
-  /** Does nothing when a job with this id waits; while one runs, it runs once more afterwards, so that no request is lost. */
-  add(job: MergeJob): Promise<void>;
-  /** Forgets a job that waits; one that runs goes on. */
-  remove(id: string): Promise<void>;
-  /** Whether a job with this id waits or runs. */
-  has(id: string): Promise<boolean>;
-  /**
-   * Runs jobs with bounded concurrency; `work` handles its own failures. `giveUp` is told of a job that is not run again, since one
-   * process after the other died over it.
-   */
-  process(work: (job: MergeJob, signal: AbortSignal) => Promise<void>, giveUp: (job: MergeJob) => Promise<void>): void;
-  /** Stops taking jobs and aborts the running ones. */
-  close(): Promise<void>;
-}
-
-/** How much of an upload is on its host. */
-export interface ReceivedTotals {
-  readonly count: number;
-  readonly bytes: number;
-}
-
-/** One writer at a time tells of an upload; who watches may do so through any process. `COORDINATION_UNAVAILABLE` as with locks. */
-export interface ProgressFeed {
-  /**
-   * Stores the state as the latest, then tells every watcher, in one step. `DONE` stays until it is forgotten, and so does `ABORTED`,
-   * which `DONE` alone replaces: who tells anything else had not noticed. States stay for a time that the adapter is given; after a
-   * terminal one, what was `received` is forgotten.
-   */
-  publish(id: string, progress: MergeProgress): Promise<void>;
-  /**
-   * Notes that a chunk is on the host, stores and tells `RECEIVING` with all that is there by now, whichever process brought it, and
-   * gives that. A state of a merge under way, `DONE` and `ABORTED` stay, and nothing is told. Undefined, and nothing done, while it
-   * isn't known what was there before: see `knowReceived`.
-   */
-  received(id: string, index: number, plan: ChunkPlan): Promise<ReceivedTotals | undefined>;
-  /** What was found on the host, added to what is known already. Idempotent; tells nobody. */
-  knowReceived(id: string, indexes: readonly number[], plan: ChunkPlan): Promise<ReceivedTotals>;
-  /** What was counted is no longer on the host: it is to be looked at anew. */
-  forgetReceived(id: string): Promise<void>;
-  last(id: string): Promise<MergeProgress | undefined>;
-  /** Forgets the stored state and what was received, so that a fresh upload doesn't begin with the end of an old one. */
-  forget(id: string): Promise<void>;
-  /**
-   * The stored state at once when there is one, then newer ones; a slow reader sees the latest, and always the terminal one, which
-   * ends it. Goes on, with the newest state, after the store was away.
-   */
-  watch(id: string): AsyncIterable<MergeProgress>;
 }

@@ -1,11 +1,10 @@
-// One merge's progress on its way to the viewers: at most five states a second, a rate worth reading, and no step back.
+// One merge's progress on its way to the viewers: at most five states of a phase a second, a rate worth reading, and no step back.
 import type { Clock, ProgressFeed } from './ports.js';
 import type { MergePhase, MergeProgress, MergeStrategy } from './progress.js';
 import { percentOf } from './progress.js';
+import { Rate } from './rate.js';
 
 const LEAST_INTERVAL_MS = 200;
-/** Share of the newest interval in the smoothed rate. */
-const SMOOTHING = 0.3;
 
 interface Options {
   readonly feed: ProgressFeed;
@@ -16,18 +15,25 @@ interface Options {
 export class ProgressReporter {
   /** Shown with each state, once it is known. */
   strategy: MergeStrategy | undefined;
+  /** `askedAt` of the request that is being answered, once it is known. */
+  answers: number | undefined;
   readonly #options: Options;
   #phase: MergePhase = 'QUEUED';
   #doneBytes = 0;
-  #toldBytes = 0;
   #toldAt = Number.NEGATIVE_INFINITY;
-  #bytesPerSecond: number | undefined;
+  readonly #rate = new Rate();
   /** The newest state that waits while one is being told: a slow store gets fewer, not a queue. */
   #unsaid: MergeProgress | undefined;
   #telling: Promise<void> | undefined;
 
   constructor(options: Options) {
     this.#options = options;
+  }
+
+  /** Where a run before this one was when its process died: viewers have seen that, and see no less in the same phase. */
+  goOnFrom({ phase, doneBytes }: Pick<MergeProgress, 'phase' | 'doneBytes'>): void {
+    this.#phase = phase;
+    this.#doneBytes = doneBytes;
   }
 
   /** As often as the work likes; most calls tell nobody. */
@@ -37,13 +43,11 @@ export class ProgressReporter {
     if (isNewPhase) {
       this.#phase = phase;
       this.#doneBytes = 0;
-      this.#toldBytes = 0;
-      this.#bytesPerSecond = undefined;
     }
     this.#doneBytes = Math.max(this.#doneBytes, Math.min(doneBytes, totalBytes));
     if (!isNewPhase && now - this.#toldAt < LEAST_INTERVAL_MS) return;
-    if (!isNewPhase) this.#measure(now);
-    this.#toldBytes = this.#doneBytes;
+    if (isNewPhase) this.#rate.restart(this.#doneBytes, now);
+    else this.#rate.measure(this.#doneBytes, now);
     this.#toldAt = now;
     this.#unsaid = this.#state(totalBytes);
     this.#telling ??= this.#tell();
@@ -54,21 +58,14 @@ export class ProgressReporter {
     await this.#telling;
   }
 
-  /** The terminal state, after all others. */
+  /** The terminal state, after all others; a newer request keeps all but `DONE` from being told. */
   async end(progress: MergeProgress): Promise<void> {
     await this.settled();
-    await this.#options.feed.publish(this.#options.id, progress);
-  }
-
-  #measure(now: number): void {
-    const rate = ((this.#doneBytes - this.#toldBytes) * 1_000) / (now - this.#toldAt);
-    this.#bytesPerSecond =
-      this.#bytesPerSecond === undefined ? rate : this.#bytesPerSecond + SMOOTHING * (rate - this.#bytesPerSecond);
+    await this.#options.feed.publish(this.#options.id, progress, progress.phase === 'DONE' ? undefined : this.answers);
   }
 
   #state(totalBytes: number): MergeProgress {
     const { strategy } = this;
-    const rate = this.#bytesPerSecond;
     // A phase may turn out smaller than it was: the second of two hashes is wrong, and chunk by chunk is only once the bytes.
     const doneBytes = Math.min(this.#doneBytes, totalBytes);
     return {
@@ -76,7 +73,7 @@ export class ProgressReporter {
       doneBytes,
       totalBytes,
       percent: percentOf(doneBytes, totalBytes),
-      ...(rate !== undefined && rate > 0 && { bytesPerSecond: rate, etaSeconds: (totalBytes - doneBytes) / rate }),
+      ...this.#rate.of({ doneBytes, totalBytes }),
       ...(strategy && { strategy }),
       proved: false,
       updatedAt: this.#options.clock.now(),

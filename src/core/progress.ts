@@ -27,6 +27,11 @@ export function isTerminal(progress: MergeProgress): boolean {
   return TERMINAL.includes(progress.phase);
 }
 
+/** Whether a merge was asked for and has not ended. */
+export function isMerging(progress: MergeProgress): boolean {
+  return progress.phase !== 'RECEIVING' && !isTerminal(progress);
+}
+
 /** Percent of a phase. A phase of zero bytes counts as complete. */
 export function percentOf(doneBytes: number, totalBytes: number): number {
   if (totalBytes <= 0) return 100;

@@ -93,6 +93,10 @@ export type OnProgress = (phase: MergePhase, doneBytes: number, totalBytes: numb
 export interface AssembleOptions {
   readonly signal: AbortSignal;
   readonly onProgress: OnProgress;
+  /** Called when it is at work and can't tell how far. */
+  readonly onAlive?: () => void;
+  /** Called with the strategy that is about to assemble: more than once, when one turns out not to be supported. */
+  readonly onStrategy?: (strategy: MergeStrategy) => void;
 }
 
 /** What is known of an upload's bytes. */
@@ -124,8 +128,8 @@ export interface StagedUpload {
   /** On the host. */
   readonly directory: RemotePath;
   readonly manifest: Manifest;
-  /** How its bytes become the file; follows from the layout it was begun with. */
-  readonly strategy: MergeStrategy;
+  /** How its bytes become the file, or became it: follows from the layout it was begun with and what the host can do. */
+  strategy(): Promise<MergeStrategy>;
   /** Read from the host. */
   received(): Promise<ReceivedMap>;
   /** The digest of one chunk, if it is on the host; found sooner when it is the `expected` one. */

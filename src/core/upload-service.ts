@@ -19,6 +19,7 @@ import { uploadId } from './file-ref.js';
 import type { Claim, LeaseOutcome } from './ports.js';
 import { InputError, ProblemError, refused } from './problems.js';
 import type { Refused } from './problems.js';
+import type { MergeStrategy } from './progress.js';
 import { isTerminal, unproved } from './progress.js';
 import { nameOf } from './remote-path.js';
 import type { Services, UploadCall } from './services.js';
@@ -97,7 +98,10 @@ export class UploadService {
     return onHost<DirInfoAnswer>(this.#services, { caller, file }, async (call) => {
       return entering(this.#services, call, async (staged) => {
         await this.#merges.bringBack(staged);
-        return dirInfoOf(call, staged, await staged.received());
+        const received = await staged.received();
+        // What arrives from now on is told as part of that.
+        await this.#services.feed.knowReceived(call.identity.id, received.indexes(), received.plan);
+        return dirInfoOf(call, staged, received, await staged.strategy());
       });
     });
   }
@@ -237,7 +241,7 @@ function checkSize(size: number): void {
   if (!Number.isSafeInteger(size) || size < 0) throw new InputError('size', 'size must be 0 … 2^53-1 bytes');
 }
 
-function dirInfoOf(call: UploadCall, staged: StagedUpload, received: ReceivedMap): DirInfo {
+function dirInfoOf(call: UploadCall, staged: StagedUpload, received: ReceivedMap, strategy: MergeStrategy): DirInfo {
   const { target, id } = call.identity;
   return {
     kind: 'DirInfo',
@@ -252,6 +256,6 @@ function dirInfoOf(call: UploadCall, staged: StagedUpload, received: ReceivedMap
     chunkList: received.indexes(),
     chunks: (page) => received.page(page),
     missing: received.missing(),
-    strategy: staged.strategy,
+    strategy,
   };
 }

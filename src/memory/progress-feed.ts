@@ -3,7 +3,7 @@
 import type { ChunkPlan } from '../core/chunks.js';
 import { chunkLength } from '../core/chunks.js';
 import { Latest } from '../core/latest.js';
-import type { Clock, ProgressFeed, ReceivedTotals } from '../core/ports.js';
+import type { Arriving, Asked, Clock, ProgressFeed, ReceivedTotals } from '../core/ports.js';
 import type { MergePhase, MergeProgress } from '../core/progress.js';
 import { isTerminal, unproved } from '../core/progress.js';
 
@@ -17,12 +17,16 @@ interface Topic {
   last?: { readonly progress: MergeProgress; readonly until: number };
   /** Undefined while it isn't known what is on the host. */
   received?: { readonly indexes: Set<number>; until: number };
+  /** The newest request, until it is answered. */
+  asked?: Asked;
+  /** The bytes that RECEIVING has told. */
+  mostBytes: number;
   readonly watchers: Set<Latest<MergeProgress>>;
 }
 
 const PUBLICATIONS_BETWEEN_SWEEPS = 1_000;
-/** States that give way to RECEIVING. */
-const YIELDING: readonly MergePhase[] = ['RECEIVING', 'FAILED'];
+/** States that a new request for the merge replaces. */
+const IDLE: readonly MergePhase[] = ['RECEIVING', 'FAILED'];
 
 export class MemoryProgressFeed implements ProgressFeed {
   readonly #options: Options;
@@ -38,34 +42,63 @@ export class MemoryProgressFeed implements ProgressFeed {
     return this.#topics.size;
   }
 
-  publish(id: string, progress: MergeProgress): Promise<void> {
-    const phase = this.#stored(this.#topics.get(id))?.phase;
-    if (!isFinal(phase, progress.phase)) this.#tell(id, progress);
+  publish(id: string, progress: MergeProgress, answers?: number): Promise<void> {
+    const topic = this.#topics.get(id);
+    const asked = topic?.asked?.askedAt;
+    const isOutdated = answers !== undefined && asked !== undefined && asked !== answers;
+    if (!isOutdated && !isFinal(this.#stored(topic)?.phase, progress.phase)) this.#tell(id, progress);
     return Promise.resolve();
   }
 
-  received(id: string, index: number, plan: ChunkPlan): Promise<ReceivedTotals | undefined> {
+  begin(id: string, progress: MergeProgress): Promise<void> {
+    if (this.#stored(this.#topics.get(id)) === undefined) this.#tell(id, progress);
+    return Promise.resolve();
+  }
+
+  ask(id: string, queued: MergeProgress, asked?: Asked): Promise<MergeProgress> {
+    const stored = this.#stored(this.#topics.get(id));
+    if (stored?.phase === 'DONE' || stored?.phase === 'ABORTED') return Promise.resolve(stored);
+    const isIdle = stored === undefined || IDLE.includes(stored.phase);
+    if (isIdle) this.#tell(id, queued);
+    if (asked !== undefined) this.#topic(id).asked = asked;
+    return Promise.resolve(isIdle ? queued : stored);
+  }
+
+  asked(id: string): Promise<Asked | undefined> {
+    const topic = this.#topics.get(id);
+    return Promise.resolve(this.#stored(topic) === undefined ? undefined : topic?.asked);
+  }
+
+  received(id: string, index: number, { plan, bytes }: Arriving): Promise<ReceivedTotals | undefined> {
     const { clock, ttlMs } = this.#options;
     const topic = this.#topics.get(id);
-    const received = topic?.received;
-    if (topic === undefined || received === undefined || received.until <= clock.now()) return Promise.resolve(undefined);
+    const received = this.#known(topic);
+    if (received === undefined) return Promise.resolve(undefined);
     received.indexes.add(index);
     received.until = clock.now() + ttlMs;
     const totals = totalsOf(received.indexes, plan);
     const phase = this.#stored(topic)?.phase;
-    if (phase === undefined || YIELDING.includes(phase)) {
-      const state = { doneBytes: totals.bytes, totalBytes: plan.size, updatedAt: clock.now() };
-      this.#tell(id, unproved({ phase: 'RECEIVING', ...state }));
-    }
+    if (phase === undefined || phase === 'FAILED') this.#tellReceiving(id, totals.bytes + bytes, plan);
     return Promise.resolve(totals);
+  }
+
+  /** There is no other process here. */
+  arriving(id: string, { plan, bytes }: Arriving): Promise<void> {
+    const topic = this.#topics.get(id);
+    const received = this.#known(topic);
+    const phase = this.#stored(topic)?.phase ?? 'RECEIVING';
+    if (received !== undefined && phase === 'RECEIVING') {
+      this.#tellReceiving(id, totalsOf(received.indexes, plan).bytes + bytes, plan);
+    }
+    return Promise.resolve();
   }
 
   knowReceived(id: string, indexes: readonly number[], plan: ChunkPlan): Promise<ReceivedTotals> {
     const { clock, ttlMs } = this.#options;
-    const topic = this.#topic(id);
-    const known = topic.received !== undefined && topic.received.until > clock.now() ? topic.received.indexes : [];
-    topic.received = { indexes: new Set([...known, ...indexes]), until: clock.now() + ttlMs };
-    return Promise.resolve(totalsOf(topic.received.indexes, plan));
+    const known = this.#known(this.#topics.get(id))?.indexes ?? [];
+    const received = { indexes: new Set([...known, ...indexes]), until: clock.now() + ttlMs };
+    this.#topic(id).received = received;
+    return Promise.resolve(totalsOf(received.indexes, plan));
   }
 
   last(id: string): Promise<MergeProgress | undefined> {
@@ -74,7 +107,10 @@ export class MemoryProgressFeed implements ProgressFeed {
 
   forgetReceived(id: string): Promise<void> {
     const topic = this.#topics.get(id);
-    if (topic !== undefined) delete topic.received;
+    if (topic !== undefined) {
+      delete topic.received;
+      topic.mostBytes = 0;
+    }
     this.#dropIfUnused(id);
     return Promise.resolve();
   }
@@ -84,6 +120,8 @@ export class MemoryProgressFeed implements ProgressFeed {
     if (topic !== undefined) {
       delete topic.last;
       delete topic.received;
+      delete topic.asked;
+      topic.mostBytes = 0;
     }
     this.#dropIfUnused(id);
     return Promise.resolve();
@@ -107,13 +145,30 @@ export class MemoryProgressFeed implements ProgressFeed {
   #tell(id: string, progress: MergeProgress): void {
     const topic = this.#topic(id);
     topic.last = { progress, until: this.#options.clock.now() + this.#options.ttlMs };
-    if (isTerminal(progress)) delete topic.received;
+    if (progress.phase !== 'RECEIVING') topic.mostBytes = 0;
+    if (isTerminal(progress)) {
+      delete topic.received;
+      delete topic.asked;
+    }
     for (const watcher of topic.watchers) {
       watcher.push(progress);
       if (isTerminal(progress)) watcher.end();
     }
     this.#publications += 1;
     if (this.#publications % PUBLICATIONS_BETWEEN_SWEEPS === 0) this.#sweep();
+  }
+
+  #tellReceiving(id: string, bytes: number, plan: ChunkPlan): void {
+    const topic = this.#topic(id);
+    topic.mostBytes = Math.max(topic.mostBytes, Math.min(bytes, plan.size));
+    const state = { doneBytes: topic.mostBytes, totalBytes: plan.size, updatedAt: this.#options.clock.now() };
+    this.#tell(id, unproved({ phase: 'RECEIVING', ...state }));
+  }
+
+  /** Undefined while it isn't known what is on the host. */
+  #known(topic: Topic | undefined): Topic['received'] {
+    const received = topic?.received;
+    return received !== undefined && received.until > this.#options.clock.now() ? received : undefined;
   }
 
   #stored(topic: Topic | undefined): MergeProgress | undefined {
@@ -124,7 +179,7 @@ export class MemoryProgressFeed implements ProgressFeed {
   #topic(id: string): Topic {
     const known = this.#topics.get(id);
     if (known !== undefined) return known;
-    const topic: Topic = { watchers: new Set() };
+    const topic: Topic = { watchers: new Set(), mostBytes: 0 };
     this.#topics.set(id, topic);
     return topic;
   }
@@ -138,7 +193,10 @@ export class MemoryProgressFeed implements ProgressFeed {
   #sweep(): void {
     const now = this.#options.clock.now();
     for (const [id, topic] of this.#topics) {
-      if (topic.last !== undefined && topic.last.until <= now) delete topic.last;
+      if (topic.last !== undefined && topic.last.until <= now) {
+        delete topic.last;
+        delete topic.asked;
+      }
       if (topic.received !== undefined && topic.received.until <= now) delete topic.received;
       this.#dropIfUnused(id);
     }

@@ -1,6 +1,6 @@
 // Merge jobs that several processes share, on BullMQ. Its secrets: what is asked for while a job runs is kept beside it as its
-// successor, and a job whose host has no place here waits aside, for this process to call back or for another to take. The twin of
-// src/memory; both pass test/contract/merge-queue.ts.
+// successor, and a job whose host has no place here, or isn't known here, waits aside, for this process to call back or for another to
+// take. The twin of src/memory; both pass test/contract/merge-queue.ts.
 import { DelayedError, Queue, WaitingError, Worker } from 'bullmq';
 import type { Job } from 'bullmq';
 import type { Redis } from 'ioredis';
@@ -20,6 +20,8 @@ const ASIDE_MS = 5_000;
 const KEPT_MS = 1_000;
 /** How long a process without a place fetches nothing when such a job comes back to it, so that another may: BullMQ wakes only one. */
 const YIELD_MS = 250;
+/** Between two such pauses for jobs on hosts that this process doesn't know: it has its own to run. */
+const STRANGE_MS = 1_000;
 /** After an error of the store, before the next job is fetched. */
 const PAUSE_MS = 1_000;
 /** For giving back what ran, when the queue closes. */
@@ -30,7 +32,9 @@ const EVENTS_KEPT = 100;
 interface Options {
   readonly redis: RedisConnection;
   readonly log: Log;
-  /** Merges running at once in this process. */
+  /** Ids of the hosts that this process knows; undefined: all. */
+  readonly hosts?: readonly string[];
+  /** Merges running at once in this process: as many in each other. */
   readonly concurrency: number;
   /** Merges running at once in this process on one host. */
   readonly concurrencyPerHost: number;
@@ -153,6 +157,7 @@ export class RedisMergeQueue implements MergeQueue {
   async #take(work: Work, taken: Job<MergeJob>, token: string | undefined): Promise<void> {
     const job = taken.data;
     if (this.isClosing) return giveBack(taken, token);
+    if (this.#options.hosts?.includes(job.hostId) === false) return this.#leaveToOthers(taken, token);
     const places = this.#placesOn(job.hostId);
     if (!places.take(taken)) return this.#putAside(places, taken, token);
     if (this.#isRunning(taken.id)) await this.#forgetStalls(taken.id);
@@ -168,10 +173,20 @@ export class RedisMergeQueue implements MergeQueue {
     await places.callNext();
   }
 
+  /** To one that waits for jobs at once; when there is none it comes back, and has to wait. */
+  async #leaveToOthers(taken: Job<MergeJob>, token: string | undefined): Promise<never> {
+    await this.#taking?.client.del(this.#againKey(taken.data.id));
+    // Each time: of all processes that wait for one, Redis wakes the one that has waited longest, which is this one again.
+    if (this.#yield(STRANGE_MS)) return giveBack(taken, token);
+    await taken.moveToDelayed(Date.now() + Math.min(YIELD_MS * 2 ** taken.attemptsStarted, ASIDE_MS), token);
+    throw new DelayedError();
+  }
+
   async #putAside(places: Places, taken: Job<MergeJob>, token: string | undefined): Promise<never> {
     // It hasn't begun, so whoever asked for it meanwhile asked for this run.
     await this.#taking?.client.del(this.#againKey(taken.data.id));
-    if (this.#yield(taken)) return giveBack(taken, token);
+    // One that comes back waited in vain.
+    if (taken.attemptsStarted > 1 && this.#yield(ASIDE_MS)) return giveBack(taken, token);
     await taken.moveToDelayed(Date.now() + ASIDE_MS, token);
     // A place may have become free meanwhile.
     await places.callNext();
@@ -211,16 +226,16 @@ export class RedisMergeQueue implements MergeQueue {
     const job = failed.data;
     log.error({ job: job.id, host: job.hostId, crashes: CRASHES }, 'merge job given up: every process that ran it died');
     try {
-      await giveUp(job);
+      await giveUp(job, this.#stop.signal);
     } catch (error) {
       log.error({ job: job.id, host: job.hostId, err: error }, 'the end of a merge could not be told');
     }
   }
 
-  /** Whether another process is to have a go first at a job that waited aside in vain: once for all that come back together. */
-  #yield(job: Job<MergeJob>): boolean {
+  /** Whether another process is to have a go first at a job: once for all that come (back) together. */
+  #yield(leastIntervalMs: number): boolean {
     const now = performance.now();
-    if (job.attemptsStarted < 2 || now - this.#yieldedAt < ASIDE_MS) return false;
+    if (now - this.#yieldedAt < leastIntervalMs) return false;
     this.#yieldedAt = now;
     this.#pauseFor(YIELD_MS);
     return true;

@@ -150,6 +150,13 @@ export async function readState(redis: RedisConnection, id: string): Promise<Tol
   return told;
 }
 
+/** A state as a script answers with it. */
+export function stateOf(reply: unknown): MergeProgress {
+  const told = typeof reply === 'string' ? parse('0', reply) : undefined;
+  if (told === undefined) throw unavailable(new Error('unreadable state'));
+  return told.progress;
+}
+
 /** Written by our scripts alone, so its form is known; undefined when it is something else after all. */
 function parse(seq: string, state: string): Told | undefined {
   try {

@@ -185,9 +185,9 @@ describe('the command', () => {
     expect(help.stdout).toContain('Exit codes:');
   });
 
-  it('says that a worker needs what is not there yet', async () => {
+  it('says that a worker needs Redis', async () => {
     const { code, stderr } = await longshore('worker').ended;
-    expect(code).toBe(2);
-    expect(stderr).toContain('Redis');
+    expect(code).toBe(1);
+    expect(stderr).toContain('redis: a worker needs');
   });
 });

@@ -1,6 +1,6 @@
 // What every adapter of the progress feed promises. Two feeds over one store are two processes, where the adapter can have that.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { ProgressFeed } from '../../src/core/ports.js';
+import type { Asked, ProgressFeed } from '../../src/core/ports.js';
 import type { MergePhase, MergeProgress } from '../../src/core/progress.js';
 
 export interface FeedUnderTest {
@@ -148,8 +148,9 @@ export function progressFeedContract(name: string, make: () => Promise<FeedUnder
     });
 
     describe('what was received', () => {
-      const tell = (index: number, plan = PLAN) => feed.received('upload-1', index, plan);
+      const tell = (index: number, plan = PLAN) => feed.received('upload-1', index, { plan, bytes: 0 });
       const know = (indexes: readonly number[], plan = PLAN) => feed.knowReceived('upload-1', indexes, plan);
+      const arrive = (bytes: number) => feed.arriving('upload-1', { plan: PLAN, bytes });
 
       it('is unknown at first, and a chunk changes nothing', async () => {
         expect(await tell(1)).toBeUndefined();
@@ -189,6 +190,7 @@ export function progressFeedContract(name: string, make: () => Promise<FeedUnder
         const indexes = Array.from({ length: 26 }, (_, at) => at + 1).reverse();
         const totals = await Promise.all(indexes.map((index) => tell(index)));
         expect(Math.max(...totals.map((total) => total?.count ?? 0))).toBe(26);
+        await arrive(0);
         expect((await feed.last('upload-1'))?.doneBytes).toBe(101);
       });
 
@@ -206,7 +208,7 @@ export function progressFeedContract(name: string, make: () => Promise<FeedUnder
         expect(await know([], { size: 0, chunkSize: 4, chunkCount: 0 })).toEqual({ count: 0, bytes: 0 });
       });
 
-      it('is stored and told as a state', async () => {
+      it('begins with a state that is stored and told', async () => {
         await know([1]);
         const next = watch().next();
         await subject.delivered();
@@ -222,6 +224,16 @@ export function progressFeedContract(name: string, make: () => Promise<FeedUnder
         });
         expect(Number.isInteger(told.updatedAt)).toBe(true);
         expect(await feed.last('upload-1')).toEqual(told);
+      });
+
+      it('is told at once where nothing was, then when something arrives', async () => {
+        await know([]);
+        await tell(1);
+        expect(await feed.last('upload-1')).toMatchObject({ doneBytes: 4 });
+        await tell(2);
+        expect(await feed.last('upload-1')).toMatchObject({ doneBytes: 4 });
+        await arrive(0);
+        expect(await feed.last('upload-1')).toMatchObject({ doneBytes: 8 });
       });
 
       it.each<MergePhase>(['QUEUED', 'ASSEMBLING', 'VERIFYING', 'PUBLISHING'])(
@@ -278,7 +290,7 @@ export function progressFeedContract(name: string, make: () => Promise<FeedUnder
 
       it('is that upload’s alone', async () => {
         await know([1]);
-        expect(await feed.received('upload-2', 1, PLAN)).toBeUndefined();
+        expect(await feed.received('upload-2', 1, { plan: PLAN, bytes: 0 })).toBeUndefined();
       });
 
       it('is kept for its time, from the last chunk', async () => {
@@ -289,6 +301,174 @@ export function progressFeedContract(name: string, make: () => Promise<FeedUnder
         expect(await tell(3)).toEqual({ count: 3, bytes: 12 });
         await subject.advance(subject.ttlMs + 1_000);
         expect(await tell(4)).toBeUndefined();
+      });
+    });
+
+    describe('what arrives', () => {
+      const arrive = (bytes: number) => feed.arriving('upload-1', { plan: PLAN, bytes });
+      const know = (indexes: readonly number[]) => feed.knowReceived('upload-1', indexes, PLAN);
+      const doneBytes = async () => (await feed.last('upload-1'))?.doneBytes;
+
+      it('is told together with what is there', async () => {
+        await know([1, 2]);
+        const next = watch().next();
+        await subject.delivered();
+        await arrive(3);
+        const told = (await next).value as MergeProgress;
+        expect(told).toMatchObject({
+          phase: 'RECEIVING',
+          doneBytes: 11,
+          totalBytes: 101,
+          percent: (11 / 101) * 100,
+          proved: false,
+        });
+        expect(await feed.last('upload-1')).toEqual(told);
+      });
+
+      it('is not told while it isn’t known what is there', async () => {
+        await arrive(3);
+        expect(await feed.last('upload-1')).toBeUndefined();
+        expect(await subject.leftovers()).toBe(0);
+      });
+
+      it('counts once when it has become part of what is there', async () => {
+        await know([]);
+        await arrive(3);
+        await feed.received('upload-1', 1, { plan: PLAN, bytes: 0 });
+        await arrive(0);
+        expect(await doneBytes()).toBe(4);
+      });
+
+      it('never makes the number go back when it comes to nothing', async () => {
+        await know([1]);
+        await arrive(3);
+        await arrive(0);
+        expect(await doneBytes()).toBe(7);
+        await feed.received('upload-1', 2, { plan: PLAN, bytes: 0 });
+        await arrive(0);
+        expect(await doneBytes()).toBe(8);
+      });
+
+      it('never makes more of it than there is', async () => {
+        await know(Array.from({ length: 26 }, (_, at) => at + 1));
+        await arrive(50);
+        expect(await feed.last('upload-1')).toMatchObject({ doneBytes: 101, percent: 100 });
+      });
+
+      it('is counted anew when what was there is gone', async () => {
+        await know([1, 2, 3]);
+        await arrive(0);
+        await feed.forgetReceived('upload-1');
+        await know([]);
+        await arrive(1);
+        expect(await doneBytes()).toBe(1);
+      });
+
+      it('is counted anew after a failure', async () => {
+        await know([1, 2, 3]);
+        await arrive(0);
+        await feed.publish('upload-1', state('FAILED'));
+        await know([1]);
+        await feed.received('upload-1', 2, { plan: PLAN, bytes: 1 });
+        expect(await doneBytes()).toBe(9);
+      });
+
+      it.each<MergePhase>(['QUEUED', 'VERIFYING', 'DONE', 'FAILED', 'ABORTED'])('doesn’t cover %s', async (phase) => {
+        await feed.publish('upload-1', state(phase));
+        await know([1]);
+        await arrive(3);
+        expect(await feed.last('upload-1')).toEqual(state(phase));
+      });
+    });
+
+    describe('a first state', () => {
+      it('is stored and told where there is none', async () => {
+        const next = watch().next();
+        await subject.delivered();
+        await feed.begin('upload-1', state('RECEIVING', 1));
+        expect((await next).value).toEqual(state('RECEIVING', 1));
+        expect(await feed.last('upload-1')).toEqual(state('RECEIVING', 1));
+      });
+
+      it.each<MergePhase>(['RECEIVING', 'QUEUED', 'VERIFYING', 'DONE', 'FAILED', 'ABORTED'])('covers no %s', async (phase) => {
+        await feed.publish('upload-1', state(phase));
+        await feed.begin('upload-1', state('RECEIVING', 1));
+        expect(await feed.last('upload-1')).toEqual(state(phase));
+      });
+    });
+
+    describe('a request', () => {
+      const ASKED: Asked = { askedAt: 1_800_000_000_005, text: '{"ifExists":"ASK", "a b": "ü"}' };
+      const NEWER: Asked = { askedAt: 1_800_000_000_009, text: '{}' };
+      const ask = (asked?: Asked) => feed.ask('upload-1', state('QUEUED'), asked);
+
+      it('is kept as it was given, and QUEUED is told', async () => {
+        expect(await feed.asked('upload-1')).toBeUndefined();
+        const next = watch().next();
+        await subject.delivered();
+        expect(await ask(ASKED)).toEqual(state('QUEUED'));
+        expect((await next).value).toEqual(state('QUEUED'));
+        expect(await feed.asked('upload-1')).toEqual(ASKED);
+      });
+
+      it.each<MergePhase>(['RECEIVING', 'FAILED'])('takes the place of %s', async (phase) => {
+        await feed.publish('upload-1', state(phase, 1));
+        expect(await ask(ASKED)).toEqual(state('QUEUED'));
+        expect(await feed.last('upload-1')).toEqual(state('QUEUED'));
+      });
+
+      it.each<MergePhase>(['QUEUED', 'ASSEMBLING', 'VERIFYING', 'PUBLISHING'])('leaves %s to be seen', async (phase) => {
+        await feed.publish('upload-1', state(phase, 1));
+        expect(await ask(ASKED)).toEqual(state(phase, 1));
+        expect(await feed.last('upload-1')).toEqual(state(phase, 1));
+        expect(await feed.asked('upload-1')).toEqual(ASKED);
+      });
+
+      it.each<MergePhase>(['DONE', 'ABORTED'])('changes nothing about %s', async (phase) => {
+        await feed.publish('upload-1', state(phase));
+        expect(await ask(ASKED)).toEqual(state(phase));
+        expect(await feed.asked('upload-1')).toBeUndefined();
+      });
+
+      it('that is none keeps the one before', async () => {
+        await ask(ASKED);
+        await ask();
+        expect(await feed.asked('upload-1')).toEqual(ASKED);
+      });
+
+      it.each<MergePhase>(['DONE', 'FAILED', 'ABORTED'])('is over after %s', async (phase) => {
+        await ask(ASKED);
+        await feed.publish('upload-1', state(phase));
+        expect(await feed.asked('upload-1')).toBeUndefined();
+      });
+
+      it('is answered by a failure that is about it', async () => {
+        await ask(ASKED);
+        await feed.publish('upload-1', state('FAILED'), ASKED.askedAt);
+        expect((await feed.last('upload-1'))?.phase).toBe('FAILED');
+        expect(await feed.asked('upload-1')).toBeUndefined();
+      });
+
+      it('keeps a failure that is about an older one from being told', async () => {
+        await ask(ASKED);
+        await feed.publish('upload-1', state('VERIFYING', 1));
+        await ask(NEWER);
+        await feed.publish('upload-1', state('FAILED'), ASKED.askedAt);
+        expect(await feed.last('upload-1')).toEqual(state('VERIFYING', 1));
+        expect(await feed.asked('upload-1')).toEqual(NEWER);
+      });
+
+      it('that nobody kept keeps no failure from being told', async () => {
+        await feed.publish('upload-1', state('VERIFYING', 1));
+        await feed.publish('upload-1', state('FAILED'), ASKED.askedAt);
+        expect((await feed.last('upload-1'))?.phase).toBe('FAILED');
+      });
+
+      it('is forgotten with the state', async () => {
+        await ask(ASKED);
+        await feed.forget('upload-1');
+        expect(await feed.asked('upload-1')).toBeUndefined();
+        expect(await subject.leftovers()).toBe(0);
       });
     });
 

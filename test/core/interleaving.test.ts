@@ -1,14 +1,14 @@
 // Calls that meet at bad instants. The services with the memory adapters and a real SSH host; every port may be stopped at a call.
-import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { HostAssembly } from '../../src/assembly/staging.js';
 import type { FileRefInput, Longshore } from '../../src/core/answers.js';
 import { identify } from '../../src/core/file-ref.js';
 import { createLongshore } from '../../src/core/longshore.js';
-import type { DirectoryEntry, Host, HostRepository } from '../../src/core/ports.js';
+import type { Clock, DirectoryEntry, Host, HostRepository, MergeQueue } from '../../src/core/ports.js';
 import { Fault } from '../../src/core/problems.js';
 import type { MergeProgress } from '../../src/core/progress.js';
 import type { RemotePath } from '../../src/core/remote-path.js';
@@ -19,7 +19,7 @@ import { MemoryMergeQueue } from '../../src/memory/merge-queue.js';
 import { MemoryProgressFeed } from '../../src/memory/progress-feed.js';
 import { createHostRepository } from '../../src/sftp/host-repository.js';
 import { KIB, MIB, piecesOf } from '../support/bytes.js';
-import { deferred } from '../support/manual-clock.js';
+import { ManualClock, deferred } from '../support/manual-clock.js';
 import { realHashing } from '../support/real-hashing.js';
 import { keptLog, realClock } from '../support/roles.js';
 import { hostProfile } from '../support/sshd-host.js';
@@ -89,7 +89,7 @@ afterEach(async () => {
 });
 
 /** A gateway that remembers nothing of the hosts. */
-function gateway(merges: MemoryMergeQueue): Longshore {
+function gateway(merges: MergeQueue, clock: Clock = realClock): Longshore {
   return createLongshore({
     hosts: {
       profiles: hosts.profiles,
@@ -100,7 +100,7 @@ function gateway(merges: MemoryMergeQueue): Longshore {
     feed,
     queue: merges,
     assembly: new HostAssembly({ clock: realClock, hashing: realHashing }),
-    clock: realClock,
+    clock,
     hashing: realHashing,
     log: keptLog(),
     limits: LIMITS,
@@ -367,4 +367,173 @@ it('a file that somebody makes in the last instant is never overwritten by ASK',
   await merge();
   expect(await end()).toMatchObject({ phase: 'FAILED', problem: { code: 'FILE_EXISTS' } });
   expect(readFileSync(local('film.mkv'), 'utf8')).toBe('by somebody');
+});
+
+const QUEUED: MergeProgress = { phase: 'QUEUED', doneBytes: 0, totalBytes: 1, percent: 0, proved: false, updatedAt: 0 };
+const request = () => local(`.longshore/${IDENTITY.targetKey}/${IDENTITY.uploadKey}/merge.json`);
+
+it('who begins to watch in the instant in which the merge is asked for doesn’t hide that', async () => {
+  await send();
+  await feed.forget(IDENTITY.id);
+  const stop = stopAt('holder');
+  onLocks = stop.interception;
+  const watching = longshore.mergeProgress(ANNA, FILE)[Symbol.asyncIterator]();
+  const first = watching.next();
+  await stop.reached;
+  await feed.publish(IDENTITY.id, QUEUED);
+  stop.letGo();
+  expect((await first).value).toEqual(QUEUED);
+  await watching.return?.();
+});
+
+it('a merge that is asked for anew in the instant in which the older one fails is made', async () => {
+  await send();
+  const withdrawing = deferred();
+  const gate = deferred();
+  onHost = async (method, args, proceed) => {
+    if (args[1] === IDENTITY.target && method !== 'replace') writeFileSync(local('film.mkv'), 'by somebody');
+    if (method === 'unlink' && String(args[0]).endsWith('/merge.json')) {
+      withdrawing.resolve();
+      await gate.promise;
+    }
+    return proceed();
+  };
+  await merge();
+  await withdrawing.promise;
+  expect(await merge({ ifExists: 'REPLACE' })).toMatchObject({ kind: 'MergeStarted' });
+  const ended = end();
+  gate.resolve();
+  expect(await ended).toMatchObject({ phase: 'DONE' });
+  expect(readFileSync(local('film.mkv')).equals(CONTENT)).toBe(true);
+});
+
+it('a merge that could not be queued is made, for who only watches', async () => {
+  const hasty: Clock = { ...realClock, sleep: (ms, signal) => realClock.sleep(ms / 50, signal) };
+  let isAway = true;
+  longshore = gateway(
+    intercepted(queue, () => (method, _args, proceed) => {
+      if (method !== 'add' || !isAway) return proceed();
+      isAway = false;
+      return Promise.reject(new Fault('COORDINATION_UNAVAILABLE', 'away'));
+    }),
+    hasty,
+  );
+  await send();
+  const ended = end();
+  expect(await merge()).toMatchObject({ kind: 'TryAgainLater', code: 'COORDINATION_UNAVAILABLE' });
+  expect(await ended).toMatchObject({ phase: 'DONE' });
+});
+
+it('a merge that nobody wants any more and has no job comes to an end for who only watches', async () => {
+  longshore = gateway(queue, { ...realClock, sleep: (ms, signal) => realClock.sleep(ms / 50, signal) });
+  await send();
+  await feed.publish(IDENTITY.id, QUEUED);
+  expect(await end()).toMatchObject({ phase: 'FAILED', problem: { code: 'MERGE_FAILED', retryable: true } });
+});
+
+describe('a merge that stands still', () => {
+  const stall = async (clock: ManualClock, merges = queue) => {
+    longshore = gateway(merges, clock);
+    await send();
+    const standing = deferred();
+    onHost = (method, args, proceed) => {
+      if (method !== 'open' || !String(args[0]).endsWith('/data') || args[1] !== 'read') return proceed();
+      standing.resolve();
+      return new Promise(() => undefined);
+    };
+    await merge();
+    await standing.promise;
+  };
+
+  it('ends in MERGE_STALLED, and can be asked for again', async () => {
+    const clock = new ManualClock();
+    await stall(clock);
+    const ended = end();
+    await clock.advance(150_000);
+    expect(await ended).toMatchObject({ phase: 'FAILED', problem: { code: 'MERGE_STALLED', retryable: true } });
+    await idle();
+    expect(existsSync(request())).toBe(false);
+    onHost = proceedAlways;
+    expect(await longshore.dirInfo(ANNA, FILE)).toMatchObject({ kind: 'DirInfo', missing: [] });
+    await merge();
+    expect(await end()).toMatchObject({ phase: 'DONE' });
+    expect(readFileSync(local('film.mkv')).equals(CONTENT)).toBe(true);
+  });
+
+  it('holds no place of the queue any longer', async () => {
+    const clock = new ManualClock();
+    const narrow = new MemoryMergeQueue({ log: keptLog(), concurrency: 1, concurrencyPerHost: 1 });
+    await stall(clock, narrow);
+    const file = { ...FILE, fullPath: '/other.mkv' };
+    await longshore.uploadStatus(ANNA, { file, size: 0, ifExists: 'ASK', takeOver: false });
+    await longshore.dirInfo(ANNA, file);
+    await longshore.mergeFile(ANNA, { file, chunkCount: 0, ifExists: 'ASK' });
+    onHost = proceedAlways;
+    await clock.advance(150_000);
+    let last: MergeProgress | undefined;
+    for await (const progress of longshore.mergeProgress(ANNA, file)) last = progress;
+    expect(last).toMatchObject({ phase: 'DONE' });
+    await narrow.close();
+  });
+});
+
+describe('a merge that is given up', () => {
+  const job = { ...IDENTITY };
+  const claim = { target: IDENTITY.targetKey, person: 'anna', upload: IDENTITY.uploadKey, ttlMs: LIMITS.claimTtlMs };
+  let giveUp: Parameters<MergeQueue['process']>[1];
+
+  beforeEach(async () => {
+    // A queue whose job isn't run: its processes died.
+    const dead: MergeQueue = {
+      add: async () => undefined,
+      remove: async () => undefined,
+      has: async () => true,
+      process: (_, given) => (giveUp = given),
+      close: async () => undefined,
+    };
+    longshore = gateway(dead);
+    await send();
+    await merge();
+    await feed.publish(IDENTITY.id, { ...QUEUED, phase: 'VERIFYING' });
+  });
+
+  it('ends in MERGE_STALLED, keeps all chunks, and can be asked for again', async () => {
+    await giveUp(job, new AbortController().signal);
+    expect(await end()).toMatchObject({ phase: 'FAILED', problem: { code: 'MERGE_STALLED', retryable: true } });
+    expect(existsSync(request())).toBe(false);
+    longshore = gateway(queue);
+    expect(await longshore.dirInfo(ANNA, FILE)).toMatchObject({ missing: [] });
+    await merge();
+    expect(await end()).toMatchObject({ phase: 'DONE' });
+  });
+
+  it('also while its host is away', async () => {
+    onHost = () => Promise.reject(new Fault('HOST_UNREACHABLE', 'away'));
+    await giveUp(job, new AbortController().signal);
+    expect(await feed.last(IDENTITY.id)).toMatchObject({ phase: 'FAILED', problem: { code: 'MERGE_STALLED' } });
+  });
+
+  it('but runs in a process that was thought dead, tells its own end', async () => {
+    const lease = { ...claim, token: 'alive', leaseMs: 10_000 };
+    await locks.leaseMerge(lease);
+    const busy = stopAt('leaseMerge');
+    onLocks = busy.interception;
+    const given = giveUp(job, new AbortController().signal);
+    await busy.reached;
+    busy.letGo();
+    await feed.publish(IDENTITY.id, { ...QUEUED, phase: 'DONE' });
+    await locks.releaseMerge(lease);
+    await given;
+    expect(await feed.last(IDENTITY.id)).toMatchObject({ phase: 'DONE' });
+    expect(existsSync(request())).toBe(true);
+  });
+
+  it('by a process that ends is left to others', async () => {
+    await locks.leaseMerge({ ...claim, token: 'alive', leaseMs: 10_000 });
+    const stop = new AbortController();
+    const given = giveUp(job, stop.signal);
+    stop.abort(new Error('closing'));
+    await expect(given).rejects.toThrow();
+    expect(await feed.last(IDENTITY.id)).toMatchObject({ phase: 'VERIFYING' });
+  });
 });

@@ -149,6 +149,29 @@ describe('a reporter', () => {
     await expect(reporter.end({ ...DONE })).rejects.toThrow('away');
   });
 
+  it('goes on from what viewers saw of a run before it', async () => {
+    const { clock, told, reporter } = reporting();
+    reporter.goOnFrom({ phase: 'VERIFYING', doneBytes: 600_000 });
+    for (const done of [0, 300_000, 700_000]) {
+      reporter.report('VERIFYING', done, TOTAL);
+      await clock.advance(200);
+    }
+    reporter.report('PUBLISHING', 0, TOTAL);
+    await reporter.settled();
+    expect(told.map((state) => state.percent)).toEqual([60, 60, 70, 0]);
+  });
+
+  it('says of an end which request it answers, unless the file is there', async () => {
+    const clock = new ManualClock();
+    const answers: (number | undefined)[] = [];
+    const feed: Pick<ProgressFeed, 'publish'> = { publish: async (_id, _progress, answered) => void answers.push(answered) };
+    const reporter = new ProgressReporter({ feed: feed as ProgressFeed, clock, id: 'upload' });
+    reporter.answers = 5;
+    await reporter.end({ ...DONE, phase: 'FAILED' });
+    await reporter.end(DONE);
+    expect(answers).toEqual([5, undefined]);
+  });
+
   it('names the strategy', async () => {
     const { told, reporter } = reporting();
     reporter.report('VERIFYING', 1, TOTAL);

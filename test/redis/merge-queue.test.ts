@@ -48,10 +48,10 @@ afterEach(async () => {
   await server.stop();
 });
 
-function peer(bounds = { concurrency: 4, concurrencyPerHost: 2 }): Peer {
+function peer(bounds = { concurrency: 4, concurrencyPerHost: 2 }, hosts?: readonly string[]): Peer {
   const log = keptLog();
   const redis = connectRedis({ url: server.url, log, prefix });
-  const queue = new RedisMergeQueue({ redis, log, ...bounds });
+  const queue = new RedisMergeQueue({ redis, log, ...bounds, ...(hosts && { hosts }) });
   const runs: Peer['runs'] = [];
   const made: Peer = {
     ...{ redis, queue, log, runs },
@@ -140,7 +140,82 @@ describe('two processes', () => {
   });
 });
 
+describe('a process that doesn’t know a job’s host', () => {
+  const BOUNDS = { concurrency: 4, concurrencyPerHost: 2 };
+
+  it('leaves it to the one that does', async () => {
+    const [stranger, knowing] = [peer(BOUNDS, ['host-2']), peer(BOUNDS, ['host-1'])];
+    stranger.process();
+    knowing.process();
+    const ids = ['a', 'b', 'c', 'd', 'e', 'f'];
+    for (const id of ids) await stranger.queue.add(job(id));
+    await vi.waitFor(
+      () => {
+        for (const run of knowing.runs) run.end.resolve();
+        expect(knowing.runs.map((run) => run.id).sort()).toEqual(ids);
+      },
+      { timeout: 20_000, interval: 20 },
+    );
+    expect(stranger.runs).toEqual([]);
+  }, 25_000);
+
+  it('leaves it to the one that does at once', async () => {
+    const [stranger, knowing] = [peer(BOUNDS, ['host-2']), peer(BOUNDS, ['host-1'])];
+    stranger.process();
+    knowing.process();
+    for (const id of ['a', 'b', 'c', 'd', 'e']) {
+      await stranger.queue.add(job(id));
+      await vi.waitFor(() => expect(knowing.runs.at(-1)?.id).toBe(id), { timeout: 2_500, interval: 10 });
+      knowing.runs.at(-1)?.end.resolve();
+      await gone(stranger, id);
+    }
+  });
+
+  it('lets it wait until one comes that does, and runs others meanwhile', async () => {
+    const stranger = peer(BOUNDS, ['host-2']);
+    stranger.process();
+    await stranger.queue.add(job('a'));
+    await stranger.queue.add(job('b', 'host-2'));
+    await began(stranger, ['b']);
+    expect(await stranger.queue.has('a')).toBe(true);
+    const knowing = peer(BOUNDS, ['host-1']);
+    knowing.process();
+    await began(knowing, ['a'], 10_000);
+    expect(stranger.runs).toHaveLength(1);
+  }, 20_000);
+
+  it('asks about it now and then, not as often as a core can', async () => {
+    const stranger = peer(BOUNDS, ['host-2']);
+    stranger.process();
+    await stranger.queue.add(job('a'));
+    await vi.waitFor(async () => {
+      const delayed = await stranger.redis.call((client) => client.zcard(`${stranger.redis.keys.prefix}:merges:delayed`));
+      expect(delayed).toBe(1);
+    });
+    await stranger.redis.call((client) => client.config('RESETSTAT'));
+    await stranger.queue.add(job('b', 'host-2'));
+    await began(stranger, ['b']);
+    const stats = await stranger.redis.call((client) => client.info('commandstats'));
+    expect(Number(/cmdstat_evalsha:calls=(\d+)/.exec(stats)?.[1] ?? 0)).toBeLessThan(40);
+  });
+});
+
 describe('a process that is killed', () => {
+  it('doesn’t hold up what others run', async () => {
+    const [asking, working] = [peer(), peer({ concurrency: 1, concurrencyPerHost: 1 })];
+    for (let crash = 1; crash <= 2; crash++) {
+      const doomed = startWorker(server.url, prefix);
+      if (crash === 1) await asking.queue.add(job('a'));
+      expect(await doomed.began).toBe('a');
+      await doomed.kill();
+    }
+    working.process();
+    await asking.queue.add(job('b'));
+    await began(working, ['b'], 2_000);
+    working.runs[0]?.end.resolve();
+    await began(working, ['b', 'a'], TAKEN_OVER_MS);
+  }, 60_000);
+
   it('is replaced in time', async () => {
     const [asking, working] = [peer(), peer()];
     const doomed = startWorker(server.url, prefix);

@@ -119,16 +119,43 @@ describe('between two processes', () => {
         if (result.value.doneBytes === PLAN.size) return;
       }
     })();
-    await Promise.all(rest.map((index) => (index % 2 === 0 ? feed : telling).received('upload-1', index, PLAN)));
+    const chunk = async (index: number) => {
+      const through = index % 2 === 0 ? feed : telling;
+      await through.received('upload-1', index, { plan: PLAN, bytes: 0 });
+      await through.arriving('upload-1', { plan: PLAN, bytes: 0 });
+    };
+    await Promise.all(rest.map(chunk));
     await reading;
     expect(seen).toEqual([...seen].sort((one, other) => one - other));
     expect(await telling.knowReceived('upload-1', [], PLAN)).toEqual({ count: 100, bytes: 1_000 });
     await watcher.return?.();
   });
 
+  it('what arrives through both is told together', async () => {
+    await feed.knowReceived('upload-1', [1], PLAN);
+    await feed.arriving('upload-1', { plan: PLAN, bytes: 3 });
+    await telling.arriving('upload-1', { plan: PLAN, bytes: 4 });
+    expect(await feed.last('upload-1')).toMatchObject({ doneBytes: 17 });
+    await feed.received('upload-1', 2, { plan: PLAN, bytes: 0 });
+    await telling.arriving('upload-1', { plan: PLAN, bytes: 5 });
+    expect(await feed.last('upload-1')).toMatchObject({ doneBytes: 25 });
+  });
+
+  it('what was on its way through one that died counts no longer, and the number doesn’t go back', async () => {
+    const doneBytes = async () => (await telling.last('upload-1'))?.doneBytes;
+    await feed.knowReceived('upload-1', [], PLAN);
+    await feed.arriving('upload-1', { plan: PLAN, bytes: 30 });
+    server.advance(6_000);
+    await telling.arriving('upload-1', { plan: PLAN, bytes: 10 });
+    expect(await doneBytes()).toBe(30);
+    await telling.arriving('upload-1', { plan: PLAN, bytes: 31 });
+    expect(await doneBytes()).toBe(31);
+  });
+
   it('no key is left without an expiry', async () => {
     await feed.knowReceived('upload-1', [1], PLAN);
-    await feed.received('upload-1', 2, PLAN);
+    await feed.received('upload-1', 2, { plan: PLAN, bytes: 3 });
+    await feed.arriving('upload-1', { plan: PLAN, bytes: 3 });
     await feed.knowReceived('upload-2', [1], PLAN);
     const keys = await redis.call((client) => client.keys(`${redis.keys.prefix}:*`));
     const { keys: names } = redis;

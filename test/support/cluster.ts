@@ -13,6 +13,8 @@ import { startSshd } from './sshd.js';
 export interface Cluster {
   readonly sshd: Sshd;
   readonly redis: RedisServer;
+  /** What its gateways are configured with. */
+  readonly configFile: string;
   /** One more gateway. */
   start(): Promise<GatewayProcess>;
   /** Ends all gateways that still run, the server and the host. */
@@ -23,6 +25,8 @@ export interface ClusterOptions {
   readonly sshd?: SshdOptions;
   /** Further lines of the host's entry, such as `strategy: relay`. */
   readonly host?: readonly string[];
+  /** The same host again, once for each of these strategies, by whose name it is called. */
+  readonly strategies?: readonly string[];
   /** Further entries below `hosts`. */
   readonly hosts?: (sshd: Sshd) => readonly string[];
   /** Further lines at the top level, such as `limits: { … }`. */
@@ -37,21 +41,17 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
     `redis: ${redis.url}`,
     ...(options.config ?? []),
     'hosts:',
-    '  - id: sshd',
-    `    address: ${sshd.address}`,
-    `    port: ${sshd.port}`,
-    `    username: ${sshd.username}`,
-    `    privateKeyFile: ${sshd.privateKeyFile}`,
-    `    hostKeys: ["${sshd.hostKeyFingerprint}"]`,
-    `    roots: [${sshd.root}]`,
-    ...(options.host ?? []).map((line) => `    ${line}`),
+    ...entry('sshd', sshd, options.host ?? []),
+    ...(options.strategies ?? []).flatMap((strategy) => entry(strategy, sshd, [`strategy: ${strategy}`])),
     ...(options.hosts?.(sshd) ?? []),
   ];
-  writeFileSync(join(directory, 'longshore.yaml'), config.join('\n'));
+  const configFile = join(directory, 'longshore.yaml');
+  writeFileSync(configFile, config.join('\n'));
   const gateways = new Set<GatewayProcess>();
   return {
     sshd,
     redis,
+    configFile,
     async start() {
       const gateway = await startGatewayProcess({ directory });
       gateways.add(gateway);
@@ -63,6 +63,21 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
       rmSync(directory, { recursive: true, force: true });
     },
   };
+}
+
+/** Below `hosts`. */
+function entry(id: string, sshd: Sshd, lines: readonly string[]): readonly string[] {
+  const { address, port, username, privateKeyFile, hostKeyFingerprint, root } = sshd;
+  return [
+    `  - id: ${id}`,
+    `    address: ${address}`,
+    `    port: ${port}`,
+    `    username: ${username}`,
+    `    privateKeyFile: ${privateKeyFile}`,
+    `    hostKeys: ["${hostKeyFingerprint}"]`,
+    `    roots: [${root}]`,
+    ...lines.map((line) => `    ${line}`),
+  ];
 }
 
 /** Sends each next call to another of the gateways. */

@@ -1,0 +1,78 @@
+// The steps of a merge under its lease: assemble, verify, publish. Each is idempotent and begins by looking at what is on the host.
+import { chunksMissing } from './chunks.js';
+import type { ContentDigest } from './file-ref.js';
+import { claimedDigest } from './file-ref.js';
+import type { Held } from './lease.js';
+import type { Clock } from './ports.js';
+import { ProblemError, refused } from './problems.js';
+import type { ProgressReporter } from './progress-reporter.js';
+import type { MergePhase } from './progress.js';
+import type { AssembleOptions, MergeRequest, Published, StagedUpload } from './staging.js';
+import { Watchdog } from './watchdog.js';
+
+interface Steps {
+  readonly staged: StagedUpload;
+  readonly reporter: ProgressReporter;
+  readonly held: Held;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+}
+
+export const NO_REQUEST = refused('MERGE_FAILED', 'the merge was asked for no longer', true);
+
+/** Makes the target of the chunks. Rejects with `MERGE_STALLED` when that stands still; whatever is still under way then never publishes. */
+export async function mergeStaged({ staged, reporter, held, clock, signal }: Steps): Promise<Published> {
+  const watchdog = new Watchdog({ clock, signal: AbortSignal.any([signal, held.signal]) });
+  const report = (phase: MergePhase, doneBytes: number, totalBytes: number) => {
+    watchdog.report(phase, doneBytes);
+    reporter.report(phase, doneBytes, totalBytes);
+  };
+  const options: AssembleOptions = {
+    signal: watchdog.signal,
+    onProgress: report,
+    onAlive: watchdog.alive,
+    onStrategy: (strategy) => {
+      reporter.strategy = strategy;
+    },
+  };
+  const confirm = async () => {
+    watchdog.signal.throwIfAborted();
+    await held.confirm();
+    watchdog.signal.throwIfAborted();
+  };
+  return watchdog.watch(takeSteps(staged, options, confirm));
+}
+
+async function takeSteps(staged: StagedUpload, options: AssembleOptions, confirm: Held['confirm']): Promise<Published> {
+  const recovered = await staged.recoverPublication();
+  if (recovered !== undefined) return recovered;
+  const request = await requestOf(staged);
+  const received = await staged.received();
+  if (!received.isComplete) throw new ProblemError(chunksMissing(received));
+  const { size } = staged.manifest;
+  await staged.assemble(options);
+
+  options.onProgress('VERIFYING', 0, size);
+  const verification = await staged.verify(digestsOf(staged, request), options);
+  if (verification.kind !== 'holds') throw new ProblemError(verification.problem);
+  options.onProgress('PUBLISHING', 0, size);
+  // The newest request decides; a hash that came with it meanwhile is proved too.
+  const newest = await requestOf(staged);
+  if (newest.digest !== undefined && newest.digest.hex !== request.digest?.hex) return takeSteps(staged, options, confirm);
+  const outcome = await staged.publish(newest, verification.verified, confirm);
+  if (outcome.kind === 'refused') throw new ProblemError(outcome.problem);
+  return outcome.published;
+}
+
+async function requestOf(staged: StagedUpload): Promise<MergeRequest> {
+  const request = await staged.mergeRequest();
+  if (request === undefined) throw new ProblemError(NO_REQUEST);
+  return request;
+}
+
+/** Hashes of the whole content that the client named. */
+function digestsOf(staged: StagedUpload, request: MergeRequest): readonly ContentDigest[] {
+  const claimed = claimedDigest(staged.manifest.hashCode);
+  const digests = [claimed, request.digest].filter((digest) => digest !== undefined);
+  return digests.filter((digest, at) => digests.findIndex((other) => other.algorithm === digest.algorithm) === at);
+}
