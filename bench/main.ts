@@ -6,11 +6,12 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus, release, totalmem } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { memory } from './memory.js';
+import { merge } from './merge.js';
 import { pool } from './pool.js';
 import { put } from './put.js';
 import type { Benchmark } from './stage.js';
 
-const BENCHMARKS: Readonly<Record<string, Benchmark>> = { put, pool, memory };
+const BENCHMARKS: Readonly<Record<string, Benchmark>> = { put, pool, merge, memory };
 
 function machine() {
   const [cpu] = cpus();

@@ -298,11 +298,6 @@ describe('hosts', () => {
     ],
     ['an allow for nobody', { allow: {} }, 'hosts[0].allow: must name groups or persons; leave it out to allow everybody'],
     [
-      'a strategy of a later version',
-      { strategy: 'copy-data' },
-      'hosts[0].strategy: must be auto, in-place or relay: the others are not available in this version (is "copy-data")',
-    ],
-    [
       'an unknown strategy',
       { strategy: 'fast' },
       'hosts[0].strategy: must be one of auto, in-place, copy-data, command, relay (is "fast")',

@@ -2,41 +2,36 @@
 // beginning to its end under a passing name and renamed, once it is whole and right, to one that says what it is. Such a file is
 // never written again. Merging is joining them.
 import type { ReceivedMap } from '../core/chunks.js';
-import { ReceivedMap as Received, chunkLength, chunkPlan, chunksMissing } from '../core/chunks.js';
+import { ReceivedMap as Received, chunkLength, chunksMissing } from '../core/chunks.js';
 import type { DirectoryEntry } from '../core/ports.js';
-import { Fault, ProblemError, isFault } from '../core/problems.js';
+import { Fault, ProblemError } from '../core/problems.js';
+import type { MergeStrategy } from '../core/progress.js';
 import type { RemotePath } from '../core/remote-path.js';
 import { joinPath } from '../core/remote-path.js';
 import type { ReceiveOutcome, ReceiveRequest } from '../core/staging.js';
-import { freshNonce, mapBounded, openOurs, readSmall, removeFile, removeQuietly, settled, withFile } from './files.js';
-import { hashChunks } from './host-hash.js';
+import { WrongChunk } from './copier.js';
+import { freshNonce, mapBounded, readSmall, removeFile, removeQuietly, settled, withFile } from './files.js';
 import { compareWithStored, takeIn } from './intake.js';
 import type { Intake } from './intake.js';
+import { Join, dropOutputs } from './join.js';
 import { BegunAgain } from './layout.js';
 import type { Layout, LayoutAssembleOptions, LayoutOptions } from './layout.js';
-import {
-  INTENT,
-  MANIFEST,
-  chunkFileName,
-  isOutputName,
-  isPartName,
-  outputName,
-  parseChunkFileName,
-  parseManifest,
-  partName,
-} from './manifest.js';
+import { MANIFEST, chunkFileName, isPartName, parseChunkFileName, parseManifest, partName } from './manifest.js';
 import { RecentListing } from './recent-listing.js';
-import { WrongChunk, relay } from './relay.js';
 import { REMOVED_AT_ONCE } from './removal.js';
 
 export class ChunkFiles implements Layout {
-  readonly strategy = 'RELAY';
   readonly #options: LayoutOptions;
-  /** What this object has made of the chunks. */
+  /** What this object has made of the chunks, or began to. */
   #output: string | undefined;
+  #strategy: MergeStrategy | undefined;
 
   constructor(options: LayoutOptions) {
     this.#options = options;
+  }
+
+  get strategy(): MergeStrategy | undefined {
+    return this.#strategy;
   }
 
   /** Its files come with its chunks. */
@@ -79,14 +74,19 @@ export class ChunkFiles implements Layout {
     }
   }
 
-  /** Goes on with what an earlier run left, where the host lets it. */
   async assemble(received: ReceivedMap, options: LayoutAssembleOptions): Promise<string> {
     if (!received.isComplete) throw new ProblemError(chunksMissing(received));
+    const { host, hashing, directory } = this.#options;
+    const chunkPath = (index: number) => this.#chunkPath(index, received.digest(index) ?? '');
+    const onStrategy = (strategy: MergeStrategy) => {
+      this.#strategy = strategy;
+      options.onStrategy?.(strategy);
+    };
+    const join = new Join({ ...options, onStrategy, host, hashing, directory, received, chunkPath, trusted: this.#output });
     try {
-      const left = await this.#clearForMerge();
-      if (left !== undefined && (await this.#goOn(left, received, options))) return (this.#output = left.name);
-      return (this.#output = await this.#begin(received, options));
+      return (this.#output = await join.make(await this.#removeUncommitted()));
     } catch (error) {
+      this.#output = join.output;
       if (!(error instanceof WrongChunk)) throw error;
       await this.lose([error.index]);
       received.remove(error.index);
@@ -101,7 +101,7 @@ export class ChunkFiles implements Layout {
     const entries = await host.list(directory);
     const files = entries.filter((entry) => lost.has(parseChunkFileName(entry.name)?.index ?? 0));
     await mapBounded(files, REMOVED_AT_ONCE, (entry) => removeFile(host, joinPath(directory, entry.name)));
-    for (const entry of entries) if (isOutputName(entry.name)) await this.#drop(entry.name);
+    await dropOutputs(host, directory, entries);
   }
 
   /** An output's name is made up for it alone. */
@@ -185,93 +185,12 @@ export class ChunkFiles implements Layout {
     if (parseManifest(text)?.nonce !== nonce) throw new BegunAgain();
   }
 
-  /** Removes what attempts and runs that were cut off have left, all but the output that came farthest. */
-  async #clearForMerge(): Promise<DirectoryEntry | undefined> {
-    const { host, directory, plan } = this.#options;
+  /** What attempts that were cut off have left, and doubles; gives what there was. */
+  async #removeUncommitted(): Promise<readonly DirectoryEntry[]> {
+    const { host, directory } = this.#options;
     const entries = await host.list(directory);
     const names = [...entries.map((entry) => entry.name).filter(isPartName), ...this.#sort(entries).doubles];
     await mapBounded(names, REMOVED_AT_ONCE, (name) => removeFile(host, joinPath(directory, name)));
-    const outputs = entries.filter((entry) => isOutputName(entry.name)).sort((a, b) => b.size - a.size);
-    const farthest = outputs.find((output) => output.kind === 'file' && output.size <= plan.size);
-    for (const output of outputs) if (output !== farthest) await this.#drop(output.name);
-    return farthest;
+    return entries;
   }
-
-  /** False when there is no going on with it: then it is gone. */
-  async #goOn(left: DirectoryEntry, received: ReceivedMap, options: LayoutAssembleOptions): Promise<boolean> {
-    const { host, directory } = this.#options;
-    const path = joinPath(directory, left.name);
-    try {
-      if (left.name === this.#output || (await this.#isRightSoFar(left, received, options))) {
-        if (left.size === received.plan.size) return true;
-        await withFile(openOurs(host, path, 'write'), (out) => this.#relay(out, left.size, received, options));
-        return true;
-      }
-    } catch (error) {
-      // Some hosts don't open a file for writing a second time, or take no write to it then.
-      const isUnfit = isFault(error, 'FAILURE', 'PERMISSION_DENIED', 'HOST_UNSUPPORTED', 'NOT_FOUND');
-      if (!isUnfit && !(error instanceof WrongChunk && error.isStitched)) {
-        if (isSpoiling(error)) await this.#drop(left.name);
-        throw error;
-      }
-    }
-    await this.#drop(left.name);
-    return false;
-  }
-
-  /** Its whole chunks against their digests: a host that crashed may have kept a file's length and not its bytes. */
-  async #isRightSoFar(left: DirectoryEntry, received: ReceivedMap, options: LayoutAssembleOptions): Promise<boolean> {
-    const { host, hashing, plan, directory } = this.#options;
-    const { hasher = 'gateway', signal, onProgress } = options;
-    const wholeBytes = left.size === plan.size ? plan.size : left.size - (left.size % plan.chunkSize);
-    const whole = chunkPlan(wholeBytes, plan.chunkSize);
-    let doneBytes = 0;
-    for await (const chunk of hashChunks(host, {
-      hasher,
-      hashing,
-      path: joinPath(directory, left.name),
-      plan: whole,
-      signal,
-    })) {
-      if (received.digest(chunk.index) !== chunk.digest) return false;
-      doneBytes += chunkLength(whole, chunk.index);
-      onProgress('ASSEMBLING', doneBytes, plan.size);
-    }
-    return true;
-  }
-
-  async #begin(received: ReceivedMap, options: LayoutAssembleOptions): Promise<string> {
-    const { host, hashing, directory } = this.#options;
-    const name = outputName(freshNonce(hashing));
-    try {
-      await withFile(host.open(joinPath(directory, name), 'create'), (out) => this.#relay(out, 0, received, options));
-      return name;
-    } catch (error) {
-      if (isSpoiling(error)) await this.#drop(name);
-      throw error;
-    }
-  }
-
-  async #relay(
-    out: Parameters<typeof relay>[0]['out'],
-    begunBytes: number,
-    received: ReceivedMap,
-    options: LayoutAssembleOptions,
-  ) {
-    const { host, hashing } = this.#options;
-    const chunkPath = (index: number) => this.#chunkPath(index, received.digest(index) ?? '');
-    await relay({ ...options, host, hashing, received, chunkPath, out, begunBytes });
-  }
-
-  /** The intent first: an output that is gone and an intent that names it look like a publication. */
-  async #drop(name: string): Promise<void> {
-    const { host, directory } = this.#options;
-    await removeQuietly(host, joinPath(directory, INTENT));
-    await removeQuietly(host, joinPath(directory, name));
-  }
-}
-
-/** Whether what was written may be wrong, or only takes space. A run that was cut off goes on another time instead. */
-function isSpoiling(error: unknown): boolean {
-  return error instanceof WrongChunk || (isFault(error) && !isFault(error, 'HOST_UNREACHABLE', 'HOST_BUSY'));
 }

@@ -80,6 +80,7 @@ export class Homes {
     if (!host.offers.space) return [place.base];
     const spaces = await settled(all.map((path) => host.space(path)));
     const wanted = spaces.at(-1)?.fileSystem;
+    if (wanted === undefined) return [place.base];
     return all.filter((_, at) => spaces[at]?.fileSystem === wanted);
   }
 
@@ -98,11 +99,11 @@ export class Homes {
     } catch (error) {
       // FAILURE: another mount (EXDEV).
       if (!isFault(error, 'PERMISSION_DENIED', 'FAILURE', 'HOST_UNSUPPORTED')) throw error;
+      await removeQuietly(host, from);
       await removeIfEmpty(host, staging);
       return false;
     } finally {
-      await removeQuietly(host, from);
-      await removeQuietly(host, to);
+      await settled([from, to].map((path) => removeQuietly(host, path)));
     }
   }
 }

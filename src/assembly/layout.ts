@@ -4,11 +4,13 @@ import type { Clock, DirectoryEntry, Hashing, Host } from '../core/ports.js';
 import type { MergeStrategy } from '../core/progress.js';
 import type { RemotePath } from '../core/remote-path.js';
 import type { AssembleOptions, ReceiveOutcome, ReceiveRequest } from '../core/staging.js';
+import type { CopierName } from './choose.js';
 import type { Hasher } from './probe.js';
 import type { RecentListing } from './recent-listing.js';
 
 export interface Layout {
-  readonly strategy: MergeStrategy;
+  /** How it assembles, or did; undefined while more than one copier may yet. */
+  readonly strategy: MergeStrategy | undefined;
   /** Puts the files of a fresh upload into its directory. */
   make(): Promise<void>;
   /** Whether somebody on the host has removed or replaced what can't be done without. */
@@ -39,6 +41,7 @@ export interface Layout {
 
 export interface LayoutAssembleOptions extends AssembleOptions {
   readonly hasher?: Hasher;
+  readonly copiers: readonly CopierName[];
 }
 
 export interface LayoutOptions {

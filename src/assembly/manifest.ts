@@ -3,6 +3,7 @@ import { MAX_CHUNK_COUNT, chunkPlan } from '../core/chunks.js';
 import type { ContentDigest, UploadIdentity } from '../core/file-ref.js';
 import { ProblemError, refused } from '../core/problems.js';
 import type { Manifest, MergeRequest, Verified } from '../core/staging.js';
+import { isJobFile } from './host-job.js';
 
 export const MANIFEST = 'manifest.json';
 export const DATA = 'data';
@@ -22,7 +23,7 @@ const GIVEN_UP_DIRECTORY = /^[nx]\.[0-9a-f]{16}$/;
 /** Whether a file in a staging directory is of our making. Nothing else is ever deleted. */
 export function isOurs(name: string): boolean {
   if (name === DATA || name === RECEIVED) return true;
-  return [SMALL_FILE, CHUNK_FILE, PART, OUTPUT].some((ours) => ours.test(name));
+  return isJobFile(name) || [SMALL_FILE, CHUNK_FILE, PART, OUTPUT].some((ours) => ours.test(name));
 }
 
 /** What a chunk file's name says of it: it is verified, and never written again. */
@@ -55,6 +56,11 @@ export function isPartName(name: string): boolean {
 /** What the chunk files of an upload are joined to, by a nonce of its own; and what `data` is called while it is published, by its directory's. */
 export function outputName(nonce: string): string {
   return `out.${nonce}`;
+}
+
+/** Of such a name. */
+export function outputNonce(name: string): string {
+  return name.slice('out.'.length);
 }
 
 export function isOutputName(name: string): boolean {

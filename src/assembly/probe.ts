@@ -5,7 +5,8 @@ import { isFault } from '../core/problems.js';
 import { joinPath } from '../core/remote-path.js';
 import type { RemotePath } from '../core/remote-path.js';
 import type { HostPowers } from '../core/staging.js';
-import { chooseStrategy } from './choose.js';
+import { chooseCopiers, chooseStrategy } from './choose.js';
+import type { CopierName } from './choose.js';
 import { freshNonce, removeQuietly, settled, single, withFile } from './files.js';
 import { readAll } from './received.js';
 
@@ -19,6 +20,8 @@ export type Hasher = HashTool | 'server';
 export interface ProbedPowers extends HostPowers {
   /** SSH_FXP_RENAME doesn't replace a file that is there. */
   readonly renameRefuses: boolean;
+  /** What joins chunk files, in the order in which it is tried. */
+  readonly copiers: readonly CopierName[];
   /** What hashes files on the host; undefined where nothing does, or where commands see other files than SFTP does. */
   readonly hasher?: Hasher;
   /** The host's clock less ours, ms; SFTP tells whole seconds. */
@@ -45,6 +48,7 @@ export async function probePowers(probing: Probing): Promise<ProbedPowers> {
     const hasher = tools?.[0] ?? ((await tryServerHash(probing, first)) ? 'server' : undefined);
     const hardLink = host.offers.hardLink && (await tryLink(host, first, third));
     const posixRename = host.offers.posixRename && (await succeeds(host.replace(hardLink ? third : first, second)));
+    const space = await host.space(directory);
     const renameRefuses = await tryRename(host, first, second);
     const capabilities = has({
       RANDOM_WRITE: randomWrite,
@@ -53,11 +57,12 @@ export async function probePowers(probing: Probing): Promise<ProbedPowers> {
       HARD_LINK: hardLink,
       POSIX_RENAME: posixRename,
       FSYNC: host.offers.fsync,
-      SPACE: host.offers.space,
+      SPACE: space !== undefined,
       HASH_COMMAND: hasher !== undefined,
     });
     const strategy = chooseStrategy(host.profile.strategy, { capabilities, renameRefuses });
-    return { capabilities, renameRefuses, clockOffsetMs, ...(strategy && { strategy }), ...(hasher && { hasher }) };
+    const copiers = chooseCopiers(host.profile.strategy, capabilities);
+    return { capabilities, copiers, renameRefuses, clockOffsetMs, ...(strategy && { strategy }), ...(hasher && { hasher }) };
   } finally {
     await settled([first, second, third].map((path) => removeQuietly(host, path)));
   }

@@ -1,43 +1,26 @@
-// Strategy relay: chunk files are read through SFTP and written, one after the other, to the end of one file. Needs nothing of the
-// host but that, and takes every byte over the wire twice.
-import type { ReceivedMap } from '../core/chunks.js';
+// Copier `relay`: chunk files are read through SFTP and written, one after the other, to the end of one file. Needs nothing of the host but
+// that, and takes every byte over the wire twice.
 import { chunkLength, chunkOffset } from '../core/chunks.js';
-import type { Hash, Hashing, Host, OpenFile } from '../core/ports.js';
+import type { Hash, OpenFile } from '../core/ports.js';
 import { Fault, isFault } from '../core/problems.js';
-import type { RemotePath } from '../core/remote-path.js';
-import type { AssembleOptions } from '../core/staging.js';
-import { openOurs } from './files.js';
+import type { Copying } from './copier.js';
+import { WrongChunk } from './copier.js';
+import { openOurs, withFile } from './files.js';
 
-export interface Relay extends AssembleOptions {
-  readonly host: Host;
-  readonly hashing: Hashing;
-  /** Complete. */
-  readonly received: ReceivedMap;
-  readonly chunkPath: (index: number) => RemotePath;
+/** What it reads and writes, once the output is open. */
+interface Relay extends Copying {
   readonly out: OpenFile;
-  /** What it has already, as far as the last whole chunk known to be right. */
   readonly begunBytes: number;
 }
 
-/** A chunk is gone, or isn't what it was. What was written of it is wrong. */
-export class WrongChunk extends Error {
-  override readonly name = 'WrongChunk';
-  readonly index: number;
-  /** Its first part lay in the output already, so that the fault may be there. */
-  readonly isStitched: boolean;
-
-  constructor(index: number, options: { readonly isStitched: boolean; readonly cause?: unknown }) {
-    super(`chunk ${index} is not what it was`, { cause: options.cause });
-    this.index = index;
-    this.isStitched = options.isStitched;
-  }
+/** See `Copier`. Each chunk is hashed in passing. */
+export async function relay(copying: Copying): Promise<void> {
+  const { host, output, begunBytes } = copying;
+  const opening = begunBytes === undefined ? host.open(output, 'create') : openOurs(host, output, 'write');
+  await withFile(opening, (out) => relayInto({ ...copying, out, begunBytes: begunBytes ?? 0 }));
 }
 
-/**
- * Writes what `out` lacks, and nothing but at its end. Each chunk is hashed in passing: `WrongChunk`. When it rejects because
- * `signal` aborts or the host is away, what was written is right and whole up to the file's length.
- */
-export async function relay(options: Relay): Promise<void> {
+async function relayInto(options: Relay): Promise<void> {
   const { out, begunBytes, received, signal } = options;
   const { plan } = received;
   const first = Math.floor(begunBytes / plan.chunkSize) + 1;

@@ -4,6 +4,7 @@ import { isFault } from '../core/problems.js';
 import { joinPath, parentOf } from '../core/remote-path.js';
 import type { RemotePath } from '../core/remote-path.js';
 import { listOrNothing, mapBounded, removeFile, removeIfEmpty } from './files.js';
+import { endJobs, jobsAmong } from './host-job.js';
 import { INTENT, MANIFEST, isOurs } from './manifest.js';
 
 /** At a round trip of 100 ms, 100 000 chunk files one after the other would take hours, and so about a minute. */
@@ -23,12 +24,19 @@ export async function setAside(host: Host, directory: RemotePath, aside: RemoteP
 
 /** Empties and removes a directory that nobody uses any more. What tells what it was goes last, for whoever goes on after a crash. */
 export async function removeGivenUp(host: Host, directory: RemotePath): Promise<void> {
-  const ours = (await listOrNothing(host, directory)).filter((entry) => entry.kind !== 'directory' && isOurs(entry.name));
+  const entries = await listOrNothing(host, directory);
+  await endJobs(host, directory, jobsAmong(entries)).catch(ignoreRefusal);
+  const ours = entries.filter((entry) => entry.kind !== 'directory' && isOurs(entry.name));
   const paths = ours.map(({ name }) => joinPath(directory, name));
   const last = [MANIFEST, INTENT].map((name) => joinPath(directory, name)).filter((path) => paths.includes(path));
   const first = paths.filter((path) => !last.includes(path));
   for (const some of [first, last]) await mapBounded(some, REMOVED_AT_ONCE, (path) => removeFile(host, path));
   await removeIfEmpty(host, directory);
+}
+
+/** Where commands are no longer run there is nobody to end a job; it ends when it finds its files gone. */
+export function ignoreRefusal(error: unknown): void {
+  if (!isFault(error, 'HOST_UNSUPPORTED', 'FAILURE')) throw error;
 }
 
 /** Removes a target's directory, and the staging directory above it, where nothing is left in them. */

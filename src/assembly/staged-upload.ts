@@ -79,8 +79,8 @@ export class HostStagedUpload implements StagedUpload {
     this.#layout = layoutOf({ host, clock, hashing, directory, uploadId: identity.id, memory: remembered }, manifest);
   }
 
-  get strategy(): MergeStrategy {
-    return this.#layout.strategy;
+  async strategy(): Promise<MergeStrategy> {
+    return this.#layout.strategy ?? (await this.#options.powers()).copiers[0] ?? 'RELAY';
   }
 
   received(): Promise<ReceivedMap> {
@@ -115,10 +115,10 @@ export class HostStagedUpload implements StagedUpload {
   }
 
   async assemble(options: AssembleOptions): Promise<void> {
-    const { hasher } = await this.#options.powers();
+    const { hasher, copiers } = await this.#options.powers();
     await this.#guarded(async () => {
       const received = await (this.#received ?? this.#layout.received());
-      this.#output = await this.#layout.assemble(received, { ...options, ...(hasher && { hasher }) });
+      this.#output = await this.#layout.assemble(received, { ...options, copiers, ...(hasher && { hasher }) });
     });
   }
 

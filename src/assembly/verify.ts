@@ -9,6 +9,7 @@ import { isFault, refused } from '../core/problems.js';
 import type { RemotePath } from '../core/remote-path.js';
 import type { AssembleOptions, VerifyOutcome } from '../core/staging.js';
 import { openOurs, withFile } from './files.js';
+import type { HashCommand } from './hash-command.js';
 import { hashChunks, hashWhole } from './host-hash.js';
 import type { Hasher } from './probe.js';
 
@@ -53,15 +54,15 @@ function verifyNothing(verification: Verification): VerifyOutcome {
 }
 
 async function verifyOnHost(verification: Verification, hasher: Hasher): Promise<VerifyOutcome> {
-  const { host, path, digests, onProgress, signal } = verification;
-  const { plan } = verification.received;
-  const { size } = plan;
+  const { host, digests, onProgress } = verification;
+  const { size } = verification.received.plan;
   if (digests.length === 0) {
     const bad = await findBadChunks(verification, hasher);
     return bad.length === 0 ? holds(verification, true) : loseChunks(verification, bad);
   }
   for (const [at, digest] of digests.entries()) {
-    const actual = await hashWhole(host, { hasher, algorithm: digest.algorithm, path, plan, signal }, (doneBytes) => {
+    const command = { ...commandOf(verification), algorithm: digest.algorithm };
+    const actual = await hashWhole(host, hasher, command, (doneBytes) => {
       onProgress('VERIFYING', at * size + Math.min(doneBytes, size), digests.length * size);
     });
     if (actual === digest.hex) continue;
@@ -71,21 +72,32 @@ async function verifyOnHost(verification: Verification, hasher: Hasher): Promise
   return holds(verification, true);
 }
 
-async function findBadChunks(verification: Verification, hasher: Hasher): Promise<readonly number[]> {
-  const { host, hashing, path, received, onProgress, signal } = verification;
+function commandOf({ hashing, path, received, signal, onAlive }: Verification): HashCommand {
+  return { hashing, path, plan: received.plan, signal, onAlive };
+}
+
+async function findBadChunks(verification: Verification, hasher: Hasher | 'gateway'): Promise<readonly number[]> {
+  const { host, received, onProgress } = verification;
   const { plan } = received;
   const bad: number[] = [];
   let doneBytes = 0;
-  for await (const chunk of hashChunks(host, { hasher, hashing, path, plan, signal })) {
-    if (received.digest(chunk.index) !== chunk.digest) bad.push(chunk.index);
-    doneBytes += chunkLength(plan, chunk.index);
+  await hashChunks(host, hasher, commandOf(verification), ({ index, digest }) => {
+    if (received.digest(index) !== digest) bad.push(index);
+    doneBytes += chunkLength(plan, index);
     onProgress('VERIFYING', doneBytes, plan.size);
-  }
+  });
   return bad;
 }
 
-/** One pass gives every chunk's hash and the whole's. */
+/** Chunk by chunk where no hash of the whole is asked for: that goes on where a run before it stopped. */
 async function verifyByReadingBack(verification: Verification): Promise<VerifyOutcome> {
+  if (verification.digests.length > 0) return readWhole(verification);
+  const bad = await findBadChunks(verification, 'gateway');
+  return bad.length === 0 ? holds(verification, true) : loseChunks(verification, bad);
+}
+
+/** One pass gives every chunk's hash and the whole's. */
+async function readWhole(verification: Verification): Promise<VerifyOutcome> {
   const { host, hashing, path, received, digests, onProgress, signal } = verification;
   const { plan } = received;
   const algorithms = [...new Set<HashAlgorithm>(digests.map((digest) => digest.algorithm))];

@@ -67,16 +67,12 @@ const SSH_ONLY = [
   'hostKeys',
   'knownHostsFile',
 ] as const;
-const UNBUILT_STRATEGIES: readonly unknown[] = ['copy-data', 'command'];
 const LOGINS = ['privateKeyFile', 'password', 'agent'] as const;
 
 function checkHost(host: HostContent, report: Report): void {
   if (host.embedded === undefined) checkSshHost(host, report);
   else {
     for (const key of SSH_ONLY) if (host[key] !== undefined) report([key], 'has no place in an embedded host');
-  }
-  if (UNBUILT_STRATEGIES.includes(host.strategy)) {
-    report(['strategy'], 'must be auto, in-place or relay: the others are not available in this version');
   }
   if (Array.isArray(host.roots)) checkRoots(host.roots, report);
   const { groups, persons } = host.allow ?? {};

@@ -185,7 +185,7 @@ const host = section({
   allow: allow.meta({ description: 'Who may use the host. Default: everybody who may call.' }).optional(),
   strategy: choice(
     ['auto', 'in-place', 'copy-data', 'command', 'relay'],
-    'How chunks become the file; auto takes the best the host can. This version has in-place and relay.',
+    'How chunks become the file; auto takes the best the host can. Of the last three, each falls to the next where the host lacks what it needs.',
   ),
   durability: choice(
     ['normal', 'strict'],

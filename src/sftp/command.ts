@@ -12,6 +12,8 @@ const COMMAND = 'sh -s';
 /** The first line of our own: before it login shells may say what they like; without it no shell ran, whatever the exit code. */
 const BEGIN = 'longshore:begin';
 const DEFAULT_IDLE_TIMEOUT_MS = 30_000;
+/** How long a command whose output was closed is waited for. */
+const LEAVING_MS = 2_000;
 /** A longer line is no answer that our scripts give. */
 const MAX_LINE_BYTES = 64 * 1024;
 /** How much of what the command says on standard error goes into the fault. */
@@ -25,7 +27,7 @@ export interface Command extends RunOptions {
 /**
  * Runs the script with POSIX `sh` and yields the lines of its output as they come, without their ends. Ends when it exits with 0.
  * `FAILURE` with the head of its standard error when it exits otherwise, is silent too long or writes an endless line;
- * `HOST_UNSUPPORTED` where the server runs no commands, or something else than a shell. When the reader stops early the command is sent SIGTERM and its session closed; one
+ * `HOST_UNSUPPORTED` where the server runs no commands, or something else than a shell. When the reader stops early the command is sent SIGTERM (unless `whenLeft` is close) and its session closed; one
  * that heeds neither ends when it next writes.
  */
 export async function* runCommand(
@@ -51,7 +53,7 @@ export async function* runCommand(
   } finally {
     idle.stop();
     command.signal?.removeEventListener('abort', onAbort);
-    session.end();
+    await session.end(command.whenLeft ?? 'terminate', context);
   }
 }
 
@@ -127,10 +129,22 @@ class CommandSession {
     throw new Fault('FAILURE', `the command ended with ${how}${said === '' ? '' : `: ${said}`}`);
   }
 
-  end(): void {
+  /** After `close`, it begins nothing any more: its next write has ended it, or it has had time for that. */
+  async end(how: 'terminate' | 'close', context: Context): Promise<void> {
     if (this.#isOver) return;
-    this.#channel.signal('TERM');
+    if (how === 'terminate') this.#channel.signal('TERM');
     this.#channel.close();
+    if (how === 'terminate') return;
+    // What nobody reads would keep it from being closed.
+    this.#channel.resume();
+    let cancel = (): void => undefined;
+    await Promise.race([
+      this.#closed,
+      new Promise<void>((resolve) => {
+        cancel = after(context.clock, LEAVING_MS, resolve);
+      }),
+    ]);
+    cancel();
   }
 }
 

@@ -3,6 +3,7 @@
 import { Fault, isFault } from '../core/problems.js';
 import { Breaker } from './breaker.js';
 import { type Lease, leastBusy } from './bulk-channels.js';
+import type { Channel } from './channel.js';
 import type { SshHostOptions } from './client-config.js';
 import { Connection } from './connection.js';
 import { Growth } from './growth.js';
@@ -14,6 +15,8 @@ export interface Loan {
   readonly connection: Connection;
   /** A channel for an open file, maybe of another connection, which lives until it is released or `use` ends. */
   readonly lendBulk: () => Promise<Lease>;
+  /** A channel for the length of `work`, for what nobody else should wait for. */
+  readonly withOwnChannel: <T>(work: (channel: Channel) => Promise<T>) => Promise<T>;
 }
 
 interface Member {
@@ -31,6 +34,8 @@ export class ConnectionPool {
   readonly #growth: Growth;
   /** Those that have not ended; retired ones stay until their last user leaves. */
   readonly #members = new Set<Member>();
+  /** Beside the members: each for one piece of work alone. */
+  readonly #apart = new Set<Connection>();
   /** One handshake at a time: sshd drops some of many (MaxStartups). */
   #connecting: Promise<Member> | undefined;
   #files = 0;
@@ -59,7 +64,7 @@ export class ConnectionPool {
       return lease;
     };
     try {
-      return await work({ connection: member.connection, lendBulk });
+      return await work({ connection: member.connection, lendBulk, withOwnChannel: (use) => this.#withOwnChannel(use) });
     } finally {
       for (const lease of leases) lease.release();
       leave();
@@ -73,7 +78,10 @@ export class ConnectionPool {
     await this.#connecting?.catch(() => {
       // Whoever waits for it is told.
     });
-    await Promise.all([...this.#members].map((member) => this.#dismiss(member)));
+    await Promise.all([
+      ...[...this.#members].map((member) => this.#dismiss(member)),
+      ...[...this.#apart].map((connection) => connection.close()),
+    ]);
   }
 
   /** The oldest first, so that with less work the others become idle. */
@@ -82,10 +90,7 @@ export class ConnectionPool {
   }
 
   async #lendFile(onRelease: () => void): Promise<Lease> {
-    const work = ({ connection, files }: Member) => ({ writers: connection.load.writers, files });
-    const living = this.#living();
-    // Files are dealt out by chance among equals, but connections by age.
-    const member = leastBusy(living, work, () => 0) ?? (await this.#connect());
+    const member = this.#leastBusy() ?? (await this.#connect());
     const leave = this.#enter(member);
     member.files += 1;
     this.#files += 1;
@@ -108,6 +113,44 @@ export class ConnectionPool {
       giveBack();
       throw error;
     }
+  }
+
+  async #withOwnChannel<T>(work: (channel: Channel) => Promise<T>): Promise<T> {
+    const member = this.#leastBusy() ?? (await this.#connect());
+    const leave = this.#enter(member);
+    try {
+      const channel = await member.connection.openChannel().catch((error: unknown) => {
+        if (!isFault(error, 'HOST_BUSY')) throw error;
+      });
+      // sshd's MaxSessions is reached; any connection has one.
+      if (channel === undefined) return await this.#apartFromMembers(async (connection) => work(await connection.control()));
+      try {
+        return await work(channel);
+      } finally {
+        channel.end(new Fault('HOST_UNREACHABLE', 'the session was ended by us'));
+      }
+    } finally {
+      leave();
+    }
+  }
+
+  async #apartFromMembers<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
+    this.#closed.signal.throwIfAborted();
+    const connection = await this.#open();
+    this.#apart.add(connection);
+    try {
+      return await work(connection);
+    } finally {
+      this.#apart.delete(connection);
+      await connection.close();
+    }
+  }
+
+  /** At once, so that whoever asks next finds this one counted. */
+  #leastBusy(): Member | undefined {
+    const work = ({ connection, files }: Member) => ({ writers: connection.load.writers, files });
+    // Files are dealt out by chance among equals, but connections by age.
+    return leastBusy(this.#living(), work, () => 0);
   }
 
   #look(): void {
@@ -142,21 +185,22 @@ export class ConnectionPool {
 
   /** The one that is under way, or a new one. */
   #attempt(): Promise<Member> {
-    this.#connecting ??= this.#open().finally(() => {
-      this.#connecting = undefined;
-    });
+    this.#connecting ??= this.#open()
+      .then((connection) => this.#admit(connection))
+      .finally(() => {
+        this.#connecting = undefined;
+      });
     return this.#connecting;
   }
 
-  async #open(): Promise<Member> {
+  async #open(): Promise<Connection> {
     const { log } = this.#context;
     const host = this.#host.profile.id;
     try {
       const connection = await Connection.open(this.#host, this.#context, this.#closed.signal);
       this.#breaker.succeeded();
-      const member = this.#admit(connection);
-      log.info({ host, connections: this.#members.size }, 'host connected');
-      return member;
+      log.info({ host, connections: this.#members.size + this.#apart.size + 1 }, 'host connected');
+      return connection;
     } catch (error) {
       // One that is wanted beside others says nothing of those.
       const isExtra = this.#living().length > 0;

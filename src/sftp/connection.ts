@@ -64,7 +64,7 @@ export class Connection {
     this.#context = context;
     this.#bulk = new BulkChannels({
       limit: context.limits.bulkChannels,
-      open: () => this.#openChannel(),
+      open: () => this.openChannel(),
       fallBack: () => this.control(),
       random: context.random,
     });
@@ -92,7 +92,7 @@ export class Connection {
 
   /** The channel for everything but open files. One that died is replaced. */
   async control(): Promise<Channel> {
-    const opening = (this.#control ??= this.#openChannel());
+    const opening = (this.#control ??= this.openChannel());
     try {
       const channel = await opening;
       if (!channel.isDead) return channel;
@@ -107,6 +107,14 @@ export class Connection {
   /** A channel for an open file. */
   lendBulk(): Promise<Lease> {
     return this.#bulk.lend();
+  }
+
+  /** A channel that nobody else is lent, until its `end`; `HOST_BUSY` where the server has no session left. */
+  openChannel(): Promise<Channel> {
+    return this.#openSession('open an SFTP session', {
+      open: (done) => this.#client.subsys('sftp', done),
+      adopt: (stream, signal) => this.#adopt(stream).greet(signal),
+    });
   }
 
   /**
@@ -162,13 +170,6 @@ export class Connection {
       });
     }
     return abortable(ready, this.#ended.signal);
-  }
-
-  #openChannel(): Promise<Channel> {
-    return this.#openSession('open an SFTP session', {
-      open: (done) => this.#client.subsys('sftp', done),
-      adopt: (stream, signal) => this.#adopt(stream).greet(signal),
-    });
   }
 
   #adopt(stream: ClientChannel): Channel {

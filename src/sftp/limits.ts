@@ -42,6 +42,10 @@ export interface SftpLimits {
    * Channels for open files per connection. With the control channel and some commands it stays below sshd's MaxSessions of 10.
    */
   readonly bulkChannels: number;
+  /** One step of a copy that the server makes: nothing stops it, and its end is what is seen of it. */
+  readonly copyStepBytes: number;
+  /** Bytes of such steps under way, so that the server has the next one when it has done one. */
+  readonly copyWindowBytes: number;
 }
 
 export const DEFAULT_LIMITS: SftpLimits = {
@@ -61,6 +65,8 @@ export const DEFAULT_LIMITS: SftpLimits = {
   writeWindowBytes: 2 * MIB,
   readWindowBytes: 2 * MIB,
   bulkChannels: 4,
+  copyStepBytes: 10 * MIB,
+  copyWindowBytes: 64 * MIB,
 };
 
 /** What every part of the room is given. */

@@ -121,6 +121,20 @@ interface Range {
   readonly lengthBytes: number;
 }
 
+/** OpenSSH PROTOCOL §4.10, draft-ietf-secsh-filexfer-extensions-00 §7. The range has a byte at least: 0 means to the end of the file. */
+export function copyData({ from, range, to, position }: CopyData): Request<void> {
+  const source = [string(from), uint64(range.offset), uint64(range.lengthBytes)];
+  return { head: extended('copy-data', ...source, string(to), uint64(position)), read: answer.ok };
+}
+
+interface CopyData {
+  /** Handles, of two files. */
+  readonly from: Buffer;
+  readonly range: Range;
+  readonly to: Buffer;
+  readonly position: number;
+}
+
 export function statvfs(path: string): Request<Space> {
   return { head: extended('statvfs@openssh.com', string(path)), read: answer.space };
 }

@@ -1,7 +1,9 @@
 // A host for the length of one `use`: every operation of the role, as requests on a connection's channels.
 import type {
+  AppendOptions,
   DirectoryEntry,
   FileFacts,
+  FileRange,
   Host,
   HostOffers,
   HostProfile,
@@ -13,6 +15,7 @@ import type {
 import { Fault, isFault } from '../core/problems.js';
 import { isSafeName, joinPath, type RemotePath } from '../core/remote-path.js';
 import type { Channel } from './channel.js';
+import { appendRanges } from './append-ranges.js';
 import { runCommand } from './command.js';
 import type { Connection } from './connection.js';
 import type { Loan } from './connection-pool.js';
@@ -137,7 +140,26 @@ export class SshHost implements Host {
 
   async space(path: RemotePath): Promise<Space | undefined> {
     if (!this.offers.space) return undefined;
-    return this.#call(`space of ${path}`, requests.statvfs(path));
+    try {
+      return await this.#call(`space of ${path}`, requests.statvfs(path));
+    } catch (error) {
+      // Announced, and not there: rclone 1.60.
+      if (isFault(error, 'HOST_UNSUPPORTED')) return undefined;
+      throw error;
+    }
+  }
+
+  async append(output: RemotePath, ranges: AsyncIterable<FileRange>, options: AppendOptions): Promise<void> {
+    this.#need('copyData', 'copy files by itself');
+    try {
+      await this.#loan.withOwnChannel((channel) =>
+        appendRanges({ ...options, channel, output, ranges, context: this.#context, remove: () => this.unlink(output) }),
+      );
+    } catch (error) {
+      if (isFault(error, 'FAILURE') && (await this.#isFull(output)))
+        throw new Fault('NOT_ENOUGH_SPACE', `no space is left for ${output}`, { cause: error });
+      throw error;
+    }
   }
 
   run(script: string, args: readonly string[], options: RunOptions = {}): AsyncIterable<string> {
@@ -183,6 +205,16 @@ export class SshHost implements Host {
       if (isFault(error, 'PERMISSION_DENIED', 'HOST_UNSUPPORTED') || statusOf(error) === SftpStatus.BAD_MESSAGE)
         return undefined;
       throw error;
+    }
+  }
+
+  /** Whether one more step of a copy would find no room. What a failed one took has been given back. */
+  async #isFull(path: RemotePath): Promise<boolean> {
+    try {
+      const space = await this.space(path);
+      return space !== undefined && space.freeBytes < this.#context.limits.copyStepBytes;
+    } catch {
+      return false; // The failure itself is the news; this was only to explain it.
     }
   }
 

@@ -44,7 +44,7 @@ const receive = (staged: StagedUpload, index: number, bytes = film.chunk(index))
   });
 const target = () => join(sshd.root, 'film');
 
-describe.each(['auto', 'relay'] as const)('strategy %s', (strategy) => {
+describe.each(['auto', 'copy-data', 'command', 'relay'] as const)('strategy %s', (strategy) => {
   beforeEach(async () => {
     const options = sshdHostOptions(sshd);
     services = await startServices({ ...options, profile: { ...options.profile, strategy } });
@@ -133,7 +133,7 @@ describe.each(['auto', 'relay'] as const)('strategy %s', (strategy) => {
       expect(fs.readdirSync(sshd.root)).toEqual(['film']);
     }));
 
-  if (strategy === 'relay') return;
+  if (strategy !== 'auto') return;
 
   describe('data that a run which was cut off has set apart', () => {
     const setApart = (staged: StagedUpload, nonce = staged.manifest.nonce) =>

@@ -1,6 +1,7 @@
 // What every adapter of the host role promises, checked over a real connection; its parts are in host/.
 import { describe } from 'vitest';
 import { hostContext, type HostUnderTest } from './host/context.js';
+import { copyingContract } from './host/copying.js';
 import { lookingContract, usingContract } from './host/looking.js';
 import { makingContract, namingContract } from './host/making.js';
 import { publishingContract } from './host/publishing.js';
@@ -20,5 +21,6 @@ export function hostRepositoryContract(name: string, startHost: () => Promise<Ho
     publishingContract(context);
     writingContract(context);
     readingContract(context);
+    copyingContract(context);
   });
 }

@@ -50,14 +50,19 @@ export interface RawRequest {
   readonly fields: FieldReader;
 }
 
-/** Greets without extensions, and hands on every request after that. */
-export function onRequests(channel: ServerChannel, answer: (request: RawRequest) => void): void {
+/** Greets with the named extensions, each of version 1, and hands on every request after that. */
+export function onRequests(
+  channel: ServerChannel,
+  answer: (request: RawRequest) => void,
+  extensions: readonly string[] = [],
+): void {
+  const offered = extensions.flatMap((name) => [string(name), string('1')]);
   const splitter = new PacketSplitter();
   channel.on('data', (piece: Buffer) => {
     for (const bytes of splitter.push(piece)) {
       const fields = new FieldReader(bytes);
       const type = fields.byte();
-      if (type === PacketType.init) channel.write(packet(PacketType.version, [uint32(3)]));
+      if (type === PacketType.init) channel.write(packet(PacketType.version, [uint32(3), ...offered]));
       else answer({ type, id: fields.uint32(), fields });
     }
   });
