@@ -160,14 +160,17 @@ export class UploadService {
     return answer ?? { kind: 'UploadAborted', abortedAt };
   }
 
-  /** A call that had come in before may have made the staging directory after it was looked for; whoever begins anew has a claim. */
+  /**
+   * A call that had come in before may have made the staging directory after it was looked for. Whoever begins anew has declared it; a claim
+   * without that is of another such call, for the moment.
+   */
   async #removeLatecomer(call: UploadCall): Promise<void> {
     const latecomer = await this.#services.assembly.find(call.host, call.identity, call.target);
     if (latecomer === undefined) return;
     const { locks, limits } = this.#services;
     const request = { ...claimKey(call), ttlMs: limits.claimTtlMs, move: 'never', idleMs: ACTIVE_MS } as const;
     const claim = await locks.claim(request);
-    if (claim.kind !== 'held' || !claim.created) return;
+    if (claim.kind !== 'held' || claim.claim.declared !== undefined) return;
     await latecomer.discard();
     await locks.release(claimKey(call));
   }
