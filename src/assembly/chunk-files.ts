@@ -24,6 +24,7 @@ export class ChunkFiles implements Layout {
   readonly #options: LayoutOptions;
   /** What this object has made of the chunks, or began to. */
   #output: string | undefined;
+  #isInherited = false;
   #strategy: MergeStrategy | undefined;
 
   constructor(options: LayoutOptions) {
@@ -82,9 +83,13 @@ export class ChunkFiles implements Layout {
       this.#strategy = strategy;
       options.onStrategy?.(strategy);
     };
-    const join = new Join({ ...options, onStrategy, host, hashing, directory, received, chunkPath, trusted: this.#output });
+    const isVerified = options.hasher !== undefined || host.profile.verify === 'read-back';
+    const work = { ...options, onStrategy, host, hashing, directory, received, chunkPath };
+    const join = new Join({ ...work, isVerified, trusted: this.#output });
     try {
-      return (this.#output = await join.make(await this.#removeUncommitted()));
+      this.#output = await join.make(await this.#removeUncommitted());
+      this.#isInherited = join.isInherited;
+      return this.#output;
     } catch (error) {
       this.#output = join.output;
       if (!(error instanceof WrongChunk)) throw error;
@@ -92,6 +97,16 @@ export class ChunkFiles implements Layout {
       received.remove(error.index);
       throw new ProblemError(chunksMissing(received));
     }
+  }
+
+  async dropInherited(): Promise<boolean> {
+    if (!this.#isInherited) return false;
+    const { host, directory } = this.#options;
+    await this.#checkDirectory();
+    await dropOutputs(host, directory, await host.list(directory));
+    this.#isInherited = false;
+    this.#output = undefined;
+    return true;
   }
 
   async lose(indexes: readonly number[]): Promise<void> {

@@ -110,6 +110,10 @@ export class InPlace implements Layout {
     return DATA;
   }
 
+  async dropInherited(): Promise<boolean> {
+    return Promise.resolve(false);
+  }
+
   async lose(indexes: readonly number[]): Promise<void> {
     await withFile(openOurs(this.#options.host, this.#received, 'write'), async (received) => {
       await this.#checkFooter(received);

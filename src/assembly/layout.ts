@@ -28,6 +28,11 @@ export interface Layout {
    * `ChunksMissing` as a `ProblemError`.
    */
   assemble(received: ReceivedMap, options: LayoutAssembleOptions): Promise<string>;
+  /**
+   * Takes what `assemble` found made by an earlier run away, if that is what it gave: what is wrong with it need not be wrong with the
+   * chunks. False when this run has made it.
+   */
+  dropInherited(): Promise<boolean>;
   /** Takes chunks their place: what was made of them isn't what they are. */
   lose(indexes: readonly number[]): Promise<void>;
   /**

@@ -122,13 +122,29 @@ export class HostStagedUpload implements StagedUpload {
     });
   }
 
+  /** What an earlier run had made of the chunks and turns out wrong is made anew. */
   async verify(digests: readonly ContentDigest[], options: AssembleOptions): Promise<VerifyOutcome> {
+    let isWrong = false;
+    const outcome = await this.#verify(digests, options, async (indexes) => {
+      isWrong = await this.#layout.dropInherited();
+      if (!isWrong) await this.#layout.lose(indexes);
+    });
+    if (!isWrong) return outcome;
+    this.#received = undefined;
+    await this.assemble(options);
+    return this.#verify(digests, options, (indexes) => this.#layout.lose(indexes));
+  }
+
+  async #verify(
+    digests: readonly ContentDigest[],
+    options: AssembleOptions,
+    lose: (indexes: readonly number[]) => Promise<void>,
+  ): Promise<VerifyOutcome> {
     const { host, hashing } = this.#options;
     const { hasher } = await this.#options.powers();
     return this.#guarded(async () => {
       const received = await (this.#received ?? this.#layout.received());
       const path = joinPath(this.directory, this.#assembled());
-      const lose = (indexes: readonly number[]) => this.#layout.lose(indexes);
       return verify({ ...options, host, hashing, path, received, digests, lose, ...(hasher && { hasher }) });
     });
   }

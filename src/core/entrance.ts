@@ -7,6 +7,7 @@ import { ProblemError, refused, tryAgainLater } from './problems.js';
 import type { ProblemCode, UploadLocked } from './problems.js';
 import { problemOf } from './services.js';
 import type { Services, UploadCall } from './services.js';
+import type { MergeProgress } from './progress.js';
 import type { OtherUpload, StagedUpload } from './staging.js';
 import { etagOf } from './target.js';
 
@@ -96,17 +97,21 @@ async function openStaged(
     const holder = await services.locks.holder(identity.targetKey);
     const isHeld = holder?.upload === identity.uploadKey && (holder.since === claim.since || holder.declared !== undefined);
     // A claim that is gone may have been forgotten by the store; an end that was told may not.
-    if (isHeld || (await feed.last(identity.id))?.phase !== 'ABORTED') {
+    if (isHeld || !isOver(await feed.last(identity.id))) {
       // What was counted was in another directory.
       if (isNew) await feed.forgetReceived(identity.id);
       return staged;
     }
-    // Given up since this call came in, through another process, which can't have seen what was made here.
+    // Given up or published since this call came in, through another process, which can't have seen what was made here.
     if (isNew) await staged.discard();
   }
   const last = await feed.last(identity.id);
   if (last?.phase === 'ABORTED') throw new ProblemError(refused('ABORTED', 'this upload was aborted'));
   throw new ProblemError(refused('UPLOAD_UNKNOWN', 'no such upload is under way; begin with uploadStatus'));
+}
+
+function isOver(last: MergeProgress | undefined): boolean {
+  return last?.phase === 'ABORTED' || last?.phase === 'DONE';
 }
 
 /** What a claim in the way means for a call that doesn't move claims. */

@@ -79,6 +79,21 @@ describe.each(SHELLS)('under %s', (shell) => {
     },
   );
 
+  it.each([0, 3])('begins anew when what an earlier run made whole is wrong in chunk %i, and loses no chunk', async (at) => {
+    const { longshore } = services();
+    const film = upload('film', randomBytes(5 * CHUNK));
+    await film.status(longshore);
+    await film.putAll(longshore);
+    const output = join(film.directory, 'out.0123456789abcdef');
+    const wrong = Buffer.from(film.bytes).fill(0, at * CHUNK, at * CHUNK + 100);
+    fs.writeFileSync(output, wrong);
+    const { uid, gid } = fs.statSync(film.directory);
+    fs.chownSync(output, uid, gid);
+    const end = await film.mergeToEnd(longshore, { digest: `sha256:${sha256(film.bytes)}` });
+    expect(end).toMatchObject({ phase: 'DONE', strategy: 'COMMAND', proved: true });
+    expect(fs.readFileSync(local('film')).equals(film.bytes)).toBe(true);
+  });
+
   it('finds the one chunk that was spoiled, and is healed by it alone', async () => {
     const { longshore } = services();
     const film = upload('film', randomBytes(5 * CHUNK));

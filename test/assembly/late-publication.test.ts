@@ -9,13 +9,14 @@ import { Fault } from '../../src/core/problems.js';
 import type { RemotePath } from '../../src/core/remote-path.js';
 import type { MergeRequest, Place, StagedUpload } from '../../src/core/staging.js';
 import { piecesOf } from '../support/bytes.js';
+import { deferred } from '../support/manual-clock.js';
 import { realHashing } from '../support/real-hashing.js';
 import { realClock } from '../support/roles.js';
 import type { Sshd } from '../support/sshd.js';
 import { startSshd } from '../support/sshd.js';
 import { sshdHostOptions } from '../support/sshd-host.js';
 import type { TestServices } from './support.js';
-import { CHUNK, TestUpload, startServices } from './support.js';
+import { ANNA, CHUNK, TestUpload, startServices } from './support.js';
 
 const REQUEST: MergeRequest = { ifExists: 'ASK', askedAt: 1 };
 const noSignal = () => new AbortController().signal;
@@ -177,4 +178,24 @@ describe.each(['auto', 'copy-data', 'command', 'relay'] as const)('strategy %s',
       expect(fs.readdirSync(dirname(film.directory))).toEqual([film.identity.uploadKey]);
       expect(film.names('data')).toEqual(['data']);
     }));
+
+  it('a call that was held up until the file was published leaves nothing behind', async () => {
+    const held = deferred();
+    const isHeld = deferred();
+    services.onHost = (method, args, proceed) => {
+      if (method !== 'makeDirectory' || !/\/n\.[0-9a-f]{16}$/.test(String(args[0]))) return proceed();
+      services.onHost = (_method, _args, goOn) => goOn();
+      isHeld.resolve();
+      return held.promise.then(proceed);
+    };
+    await film.status(services.longshore);
+    const late = services.longshore.dirInfo(ANNA, film.file);
+    await isHeld.promise;
+    const { longshore } = await services.another();
+    await film.putAll(longshore);
+    expect(await film.mergeToEnd(longshore)).toMatchObject({ phase: 'DONE' });
+    held.resolve();
+    expect(await late).toMatchObject({ kind: 'UploadFinished' });
+    expect(fs.readdirSync(sshd.root)).toEqual(['film']);
+  });
 });
