@@ -161,7 +161,13 @@ async function inRedis(url: string, { config, log, sshHosts }: Omit<Parts, 'coll
     import('./redis/merge-queue.js'),
   ]);
   const redis = connectRedis({ url, log });
-  const queue = new RedisMergeQueue({ redis, log, hosts: sshHosts.map((host) => host.profile.id), ...MERGE_BOUNDS });
+  const queue = new RedisMergeQueue({
+    ttlMs: config.limits.stagingTtlMs,
+    redis,
+    log,
+    hosts: sshHosts.map((host) => host.profile.id),
+    ...MERGE_BOUNDS,
+  });
   const feed = new RedisProgressFeed({ redis, ttlMs: config.limits.stagingTtlMs });
   return {
     queue,

@@ -26,12 +26,16 @@ const STRANGE_MS = 1_000;
 const PAUSE_MS = 1_000;
 /** For giving back what ran, when the queue closes. */
 const CLOSE_MS = 4_000;
+/** BullMQ keeps these for ever. When they lapse it begins them anew: only its settings for the stream are then its own. */
+const LASTING_KEYS = ['meta', 'id', 'events'];
 /** BullMQ tells what happens in a stream that nobody reads here. */
 const EVENTS_KEPT = 100;
 
 interface Options {
   readonly redis: RedisConnection;
   readonly log: Log;
+  /** How long anything is kept in Redis after it was last used. */
+  readonly ttlMs: number;
   /** Ids of the hosts that this process knows; undefined: all. */
   readonly hosts?: readonly string[];
   /** Merges running at once in this process: as many in each other. */
@@ -68,13 +72,14 @@ export class RedisMergeQueue implements MergeQueue {
 
   async add(job: MergeJob): Promise<void> {
     if (this.isClosing) return;
-    await this.#call((queue) =>
-      queue.add('merge', job, {
+    await this.#call(async (queue, client) => {
+      await queue.add('merge', job, {
         deduplication: { id: job.id, keepLastIfActive: true },
         removeOnComplete: true,
         removeOnFail: true,
-      }),
-    );
+      });
+      await this.#renewLasting(client);
+    });
   }
 
   async remove(id: string): Promise<void> {
@@ -132,6 +137,11 @@ export class RedisMergeQueue implements MergeQueue {
     return this.#stop.signal.aborted;
   }
 
+  async #renewLasting(client: Redis): Promise<void> {
+    const { redis, ttlMs } = this.#options;
+    await Promise.all(LASTING_KEYS.map((key) => client.pexpire(`${redis.keys.prefix}:${QUEUE}:${key}`, ttlMs)));
+  }
+
   /** Where BullMQ keeps that a job was asked for while it runs. */
   #againKey(id: string): string {
     return `${this.#options.redis.keys.prefix}:${QUEUE}:dn:${id}`;
@@ -171,6 +181,8 @@ export class RedisMergeQueue implements MergeQueue {
     }
     if (this.#stop.signal.aborted) return giveBack(taken, token);
     await places.callNext();
+    // They may have lapsed while it ran.
+    await this.#call((_, client) => this.#renewLasting(client)).catch(() => undefined);
   }
 
   /** To one that waits for jobs at once; when there is none it comes back, and has to wait. */

@@ -52,7 +52,7 @@ progressFeedContract('redis', async () => {
 
 mergeQueueContract('redis', async (bounds) => {
   const redis = connect();
-  const queue = new RedisMergeQueue({ redis, log: keptLog(), ...bounds });
+  const queue = new RedisMergeQueue({ ttlMs: 60_000, redis, log: keptLog(), ...bounds });
   return {
     queue,
     settled: () => settled(redis, queue, bounds.concurrency),

@@ -142,7 +142,7 @@ it('a merge that waits while Redis is emptied is made, for who only watches', as
   const profile = { ...hostProfile('local', '/'), verify: 'read-back' } as const;
   const hosts = createHostRepository({ hosts: [{ profile, ...login }], clock: realClock, log });
   const redis = connectRedis({ url: server.url, log });
-  const queue = new RedisMergeQueue({ redis, log, concurrency: 1, concurrencyPerHost: 1 });
+  const queue = new RedisMergeQueue({ ttlMs: 60_000, redis, log, concurrency: 1, concurrencyPerHost: 1 });
   const feed = new RedisProgressFeed({ redis, ttlMs: 600_000 });
   // Nobody takes jobs before the test says so.
   let take: () => void = () => undefined;

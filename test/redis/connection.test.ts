@@ -27,7 +27,7 @@ const JOB = { id: 'j', hostId: 'h', target: '/t' as RemotePath, person: 'p', has
 function callsOf(redis: RedisConnection): Record<string, () => Promise<unknown>> {
   const locks = new RedisLockRepository({ redis });
   const feed = new RedisProgressFeed({ redis, ttlMs: 60_000 });
-  const queue = new RedisMergeQueue({ redis, log: keptLog(), concurrency: 1, concurrencyPerHost: 1 });
+  const queue = new RedisMergeQueue({ ttlMs: 60_000, redis, log: keptLog(), concurrency: 1, concurrencyPerHost: 1 });
   return {
     ping: () => redis.ping(),
     claim: () => locks.claim({ ...CLAIM, ...MOVE }),

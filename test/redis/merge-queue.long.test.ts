@@ -19,7 +19,7 @@ it('is given up after five processes, and that is told', { timeout: 120_000 }, a
   const log = keptLog();
   const redis = connectRedis({ url: server.url, log, prefix });
   const givenUp = deferred<MergeJob>();
-  const queue = new RedisMergeQueue({ redis, log, concurrency: 1, concurrencyPerHost: 1 });
+  const queue = new RedisMergeQueue({ ttlMs: 60_000, redis, log, concurrency: 1, concurrencyPerHost: 1 });
   await queue.add(JOB);
   for (let crash = 1; crash <= CRASHES; crash++) {
     const doomed = startWorker(server.url, prefix);

@@ -51,7 +51,7 @@ afterEach(async () => {
 function peer(bounds = { concurrency: 4, concurrencyPerHost: 2 }, hosts?: readonly string[]): Peer {
   const log = keptLog();
   const redis = connectRedis({ url: server.url, log, prefix });
-  const queue = new RedisMergeQueue({ redis, log, ...bounds, ...(hosts && { hosts }) });
+  const queue = new RedisMergeQueue({ ttlMs: 60_000, redis, log, ...bounds, ...(hosts && { hosts }) });
   const runs: Peer['runs'] = [];
   const made: Peer = {
     ...{ redis, queue, log, runs },

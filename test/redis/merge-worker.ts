@@ -6,7 +6,7 @@ import { keptLog } from '../support/roles.js';
 const [url = '', prefix = ''] = process.argv.slice(2);
 const log = keptLog();
 const redis = connectRedis({ url, log, prefix });
-const queue = new RedisMergeQueue({ redis, log, concurrency: 4, concurrencyPerHost: 2 });
+const queue = new RedisMergeQueue({ ttlMs: 60_000, redis, log, concurrency: 4, concurrencyPerHost: 2 });
 queue.process(
   (job) => {
     process.stdout.write(`${job.id}\n`);

@@ -73,7 +73,8 @@ export function heldHost(): HeldHost {
     `exec '${SFTP_SERVER}'`,
   ]);
   return {
-    options: { config: [path], sftpCommand },
+    // Its parent is sshd then, and no shell that waits for it, so that it sees the session end.
+    options: { config: [path], sftpCommand: `exec ${sftpCommand}` },
     hold: (step) => writeFileSync(join(holds, step), ''),
     letGo: (step) => rmSync(join(holds, step), { force: true }),
     remove: (name) => rmSync(join(programs, name)),
