@@ -1,5 +1,9 @@
 // Makes src/graphql/generated.ts from schema.graphql: `npm run codegen`. `npm run check` fails when the two disagree.
+// The examples' documents are typed from it as well, as their users would do it.
 import type { CodegenConfig } from '@graphql-codegen/cli';
+import type { Types } from '@graphql-codegen/plugin-helpers';
+import { isAbstractType } from 'graphql';
+import type { GraphQLSchema } from 'graphql';
 
 const answers = '../core/answers.js';
 const problems = '../core/problems.js';
@@ -8,9 +12,42 @@ const problems = '../core/problems.js';
 const mapped = (module: string, ...names: readonly string[]): Record<string, string> =>
   Object.fromEntries(names.map((name) => [name, `${module}#${name} as Core${name}`]));
 
+/** A front end's typed documents: `graphql('query …')` in its operations.ts knows the answers' types. */
+const frontEnd = (name: string): Types.ConfiguredOutput => ({
+  documents: `examples/${name}/src/operations.ts`,
+  preset: 'client',
+  presetConfig: { fragmentMasking: false },
+  config: {
+    useTypeImports: true,
+    enumsAsTypes: true,
+    onlyOperationTypes: true,
+    strictScalars: true,
+    scalars: { ByteCount: 'number', DateTime: 'string', Upload: { input: 'Blob', output: 'never' } },
+  },
+});
+
+/** Which types each interface and union may be, for Apollo's cache. Elsewhere: the plugin @graphql-codegen/fragment-matcher. */
+function possibleTypes(schema: GraphQLSchema): string {
+  const abstract = Object.values(schema.getTypeMap()).filter((type) => isAbstractType(type));
+  const types = abstract.map((type) => [type.name, schema.getPossibleTypes(type).map(({ name }) => name)] as const);
+  return `export const possibleTypes: Record<string, string[]> = ${JSON.stringify(Object.fromEntries(types), null, 2)};\n`;
+}
+
+/** A file of one function's making. */
+const madeBy = (make: (schema: GraphQLSchema) => string): Types.ConfiguredOutput => ({
+  preset: {
+    buildGeneratesSection: ({ baseOutputDir, ...options }) => [
+      { ...options, filename: baseOutputDir, plugins: [{ made: {} }], pluginMap: { made: { plugin: make } } },
+    ],
+  },
+});
+
 const config: CodegenConfig = {
   schema: 'schema.graphql',
   generates: {
+    'examples/apollo/src/generated/': frontEnd('apollo'),
+    'examples/apollo/src/generated/possible-types.ts': madeBy(possibleTypes),
+    'examples/urql/src/generated/': frontEnd('urql'),
     'src/graphql/generated.ts': {
       plugins: ['typescript', 'typescript-resolvers'],
       config: {

@@ -21,11 +21,11 @@ const READS_ENVIRONMENT = {
 };
 
 export default defineConfig(
-  { ignores: ['dist/', 'node_modules/', 'data/', 'coverage/', '**/generated.ts'] },
+  { ignores: ['dist/', 'node_modules/', 'data/', 'coverage/', '**/generated.ts', '**/generated/'] },
   { linterOptions: { reportUnusedDisableDirectives: 'error' } },
   js.configs.recommended,
   {
-    files: ['**/*.ts'],
+    files: ['**/*.{ts,tsx}'],
     extends: [tseslint.configs.strictTypeChecked],
     languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
     rules: {
@@ -99,6 +99,10 @@ export default defineConfig(
     files: ['**/*.{js,mjs,cjs}'],
     extends: [tseslint.configs.disableTypeChecked],
     languageOptions: { globals: Object.fromEntries(NODE_GLOBALS.map((name) => [name, 'readonly'])) },
+  },
+  {
+    files: ['examples/node/**/*.mjs'],
+    languageOptions: { globals: { fetch: 'readonly', FormData: 'readonly', Blob: 'readonly', TextDecoderStream: 'readonly' } },
   },
   {
     files: ['**/*.cjs'],

@@ -9,6 +9,7 @@ const PROGRAMS = [
   { command: 'sshd', package: 'openssh-server', why: 'the SSH host that uploads go to' },
   { command: 'sftp', package: 'openssh-client', why: 'a foreign client of the embedded host' },
   { command: 'ssh-keygen', package: 'openssh-client', why: 'host and user keys' },
+  { command: 'chromium', package: 'chromium', why: 'the browser that the SDK and the page run in' },
   { command: 'redis-server', package: 'redis-server', why: 'the store that gateways share' },
   { file: libfaketime(), package: 'libfaketime', why: 'a Redis whose clock tests can move' },
   { command: 'strace', package: 'strace', why: "a host's sessions that end at a chosen system call" },
@@ -17,6 +18,7 @@ const PROGRAMS = [
   { command: 'busybox', package: 'busybox', why: 'a login shell and hashing tools that are not GNU' },
   { command: 'proftpd', package: 'proftpd-core', why: 'an SSH host that is another program throughout' },
   { file: '/usr/lib/proftpd/mod_sftp.so', package: 'proftpd-mod-crypto', why: "that host's SSH and SFTP" },
+  { command: 'curl', package: 'curl', why: 'the example for shells' },
 ];
 
 /** The account that permission tests log in as: root may write everywhere. */

@@ -1,0 +1,3 @@
+import { describeFrontEnd } from './front-end.js';
+
+describeFrontEnd('apollo', 'same-origin');
