@@ -124,12 +124,12 @@ export class HostStagedUpload implements StagedUpload {
 
   /** What an earlier run had made of the chunks and turns out wrong is made anew. */
   async verify(digests: readonly ContentDigest[], options: AssembleOptions): Promise<VerifyOutcome> {
-    let isWrong = false;
+    const inherited = { isWrong: false };
     const outcome = await this.#verify(digests, options, async (indexes) => {
-      isWrong = await this.#layout.dropInherited();
-      if (!isWrong) await this.#layout.lose(indexes);
+      inherited.isWrong = await this.#layout.dropInherited();
+      if (!inherited.isWrong) await this.#layout.lose(indexes);
     });
-    if (!isWrong) return outcome;
+    if (!inherited.isWrong) return outcome;
     this.#received = undefined;
     await this.assemble(options);
     return this.#verify(digests, options, (indexes) => this.#layout.lose(indexes));
