@@ -32,8 +32,14 @@ const ROOMS = {
   cli: { rooms: ['client'], node: true, packages: ['commander', 'cli-progress', 'ws'] },
 };
 
-/** The client's part for Node; the rest of it runs in browsers too. */
+/** The client's parts for one platform; the rest of it runs on all of them. */
+const CLIENT_PARTS = {
+  node: { node: true, packages: ['graphql-ws', 'ws'] },
+  browser: { node: false, packages: ['hash-wasm'] },
+  react: { node: false, packages: ['react'] },
+};
 const CLIENT_ON_NODE = '^src/client/node/';
+const CLIENT_PART = `^src/client/(${Object.keys(CLIENT_PARTS).join('|')})/`;
 
 /** The files at the top of src/ where everything is joined. */
 const JOINTS = ['main', 'compose'];
@@ -52,14 +58,10 @@ function rulesOfRoom([room, { rooms, node, packages }]) {
       from: room === 'cli' ? { path: inRoom(room), pathNot: '^src/cli/(main|serve|worker)\\.ts$' } : { path: inRoom(room) },
       to: { path: '^src/', pathNot: inRooms([room, ...rooms]) },
     },
-    outsideRule(
-      `${room}-outside`,
-      room === 'client' ? { path: inRoom(room), pathNot: CLIENT_ON_NODE } : { path: inRoom(room) },
-      {
-        node,
-        packages,
-      },
-    ),
+    outsideRule(`${room}-outside`, room === 'client' ? { path: inRoom(room), pathNot: CLIENT_PART } : { path: inRoom(room) }, {
+      node,
+      packages,
+    }),
   ];
 }
 
@@ -76,7 +78,16 @@ function outsideRule(name, from, { node, packages }) {
 module.exports = {
   forbidden: [
     ...Object.entries(ROOMS).flatMap(rulesOfRoom),
-    outsideRule('client-node-outside', { path: CLIENT_ON_NODE }, { node: true, packages: ['graphql-ws', 'ws'] }),
+    ...Object.entries(CLIENT_PARTS).map(([part, uses]) =>
+      outsideRule(`client-${part}-outside`, { path: `^src/client/${part}/` }, uses),
+    ),
+    {
+      name: 'client-anywhere',
+      comment: 'What runs anywhere imports nothing of the parts for browsers and React.',
+      severity: 'error',
+      from: { path: '^src/client/', pathNot: '^src/client/(browser|react)/' },
+      to: { path: '^src/client/(browser|react)/' },
+    },
     {
       name: 'client-in-browsers',
       comment: 'What runs in browsers imports nothing of the part for Node.',
@@ -132,7 +143,8 @@ module.exports = {
       comment: 'What runs in production is installed there: src/ imports no devDependency.',
       severity: 'error',
       from: { path: '^src/' },
-      to: { dependencyTypes: ['npm-dev'], dependencyTypesNot: ['npm', 'type-only'] },
+      // React comes with the program that has its hooks.
+      to: { dependencyTypes: ['npm-dev'], dependencyTypesNot: ['npm', 'npm-peer', 'type-only'] },
     },
     {
       name: 'src-stands-alone',

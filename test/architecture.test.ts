@@ -35,6 +35,9 @@ const VIOLATIONS: readonly (readonly [rule: string, file: string, imported: stri
   ['client-rooms', 'client/bad-rooms.ts', '../core/fine.js'],
   ['client-outside', 'client/bad-node.ts', 'node:fs'],
   ['client-node-outside', 'client/node/bad-package.ts', 'undici'],
+  ['client-browser-outside', 'client/browser/bad-node.ts', 'node:fs'],
+  ['client-react-outside', 'client/react/bad-package.ts', 'react-dom'],
+  ['client-anywhere', 'client/bad-anywhere.ts', './browser/fine.js'],
   ['client-in-browsers', 'client/bad-browser.ts', './node/fine.js'],
   ['web-rooms', 'web/bad-rooms.ts', '../core/fine.js'],
   ['web-outside', 'web/bad-package.ts', 'graphql-ws'],
@@ -63,6 +66,8 @@ const ALLOWED: readonly (readonly [file: string, imported: string])[] = [
   ['http/fine.ts', '../graphql/fine.js'],
   ['client/fine.ts', 'graphql-ws'],
   ['client/node/fine.ts', 'node:fs'],
+  ['client/browser/fine.ts', 'hash-wasm'],
+  ['client/react/fine.ts', 'react'],
   ['web/fine.ts', '../client/fine.js'],
   ['cli/main.ts', '../main.js'],
 ];

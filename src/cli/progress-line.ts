@@ -31,6 +31,8 @@ export function factsOf(progress: UploadProgress, retry: Retry | undefined): str
       return isComparing(progress) ? comparingFacts(progress) : sendingFacts(progress);
     case 'merging':
       return progress.merge === undefined ? 'asking for the merge' : mergeFacts(progress.merge);
+    case 'waiting':
+    case 'paused':
     case 'done':
     case 'failed':
     case 'stopped':

@@ -1,7 +1,9 @@
 // What the steps of one upload share.
 
+import type { Gate } from './gate.js';
 import type { Gateway } from './gateway.js';
 import type { FileExists, FileRef } from './operations.js';
+import type { Pace } from './pace.js';
 import type { Platform, UploadSource } from './platform.js';
 import type { ProgressMeter, UploadPhase, UploadProgress } from './progress.js';
 import type { Retries, Retry } from './retry.js';
@@ -38,12 +40,16 @@ export interface UploadContext {
   readonly gateway: Gateway;
   readonly platform: Platform;
   readonly retries: Retries;
+  readonly gate: Gate;
+  readonly pace: Pace;
   readonly meter: ProgressMeter;
   readonly source: UploadSource;
   readonly target: UploadTarget;
   readonly file: FileRef;
+  /** Chunks that are prepared for the wire at the same time, at most. */
   readonly parallel: number;
   readonly signal: AbortSignal;
   readonly emit: <Name extends keyof UploadEvents>(name: Name, event: UploadEvents[Name]) => void;
   readonly emitProgress: () => void;
+  readonly enter: (phase: UploadPhase) => void;
 }

@@ -2,8 +2,8 @@
 // ahead of the senders in order and feeds the whole content's hash from the same reading, and by its sender, which then
 // finds it in the page cache because the pass is only a few chunks ahead.
 
-import { chunkSpan, type ChunkPlan } from './chunks.js';
-import type { Platform, UploadSource } from './platform.js';
+import { chunkSpan, type ChunkPlan, type ChunkSpan } from './chunks.js';
+import type { Hashing, UploadSource } from './platform.js';
 
 export interface HashedChunk {
   readonly index: number;
@@ -11,40 +11,25 @@ export interface HashedChunk {
   readonly digest: string;
 }
 
-type Sha256 = Platform['sha256'];
-
 const SAMPLE_BYTES = 1024 * 1024;
 
 /** Every chunk in order, read when asked for; returns the whole content's SHA-256. */
 export async function* digestPass(
   source: UploadSource,
   plan: ChunkPlan,
-  sha256: Sha256,
+  hashing: Hashing,
   signal: AbortSignal,
 ): AsyncGenerator<HashedChunk, string> {
-  const whole = sha256();
-  for (let index = 1; index <= plan.chunkCount; index += 1) {
-    const { offset, length } = chunkSpan(plan, index);
-    const chunk = sha256();
-    for await (const piece of source.read(offset, length)) {
+  const pass = hashing.pass(source, signal);
+  try {
+    for (let index = 1; index <= plan.chunkCount; index += 1) {
       signal.throwIfAborted();
-      await chunk.update(piece);
-      await whole.update(piece);
+      yield { index, digest: await pass.chunk(chunkSpan(plan, index)) };
     }
-    yield { index, digest: await chunk.digest() };
+    return await pass.whole();
+  } finally {
+    pass.end();
   }
-  return await whole.digest();
-}
-
-/** SHA-256 of `length` bytes from `offset`, hex. */
-export async function digestOf(
-  source: UploadSource,
-  span: { offset: number; length: number },
-  sha256: Sha256,
-): Promise<string> {
-  const hash = sha256();
-  for await (const piece of source.read(span.offset, span.length)) await hash.update(piece);
-  return await hash.digest();
 }
 
 /**
@@ -52,17 +37,28 @@ export async function digestOf(
  * SHA-256 of the first, middle and last mebibyte, as `fp1:<size>-<mtimeMs>-<hex>`, at most 100 bytes. It identifies and doesn't
  * prove; the real hash follows with the merge. A source without a meaningful modification time is hashed whole instead.
  */
-export async function quickHashCode(source: UploadSource, sha256: Sha256): Promise<string> {
+export async function quickHashCode(source: UploadSource, hashing: Hashing, signal: AbortSignal): Promise<string> {
   const { size } = source;
-  if (!source.fingerprintable) return `sha256:${await digestOf(source, { offset: 0, length: size }, sha256)}`;
-  const hash = sha256();
-  for (const { offset, length } of samples(size)) {
-    for await (const piece of source.read(offset, length)) await hash.update(piece);
-  }
-  return `fp1:${size}-${Math.trunc(source.lastModified)}-${await hash.digest()}`;
+  if (!source.fingerprintable) return `sha256:${await hashing.digest(source, [{ offset: 0, length: size }], signal)}`;
+  return `fp1:${size}-${Math.trunc(source.lastModified)}-${await hashing.digest(source, samples(size), signal)}`;
 }
 
-function samples(size: number): { offset: number; length: number }[] {
+/**
+ * Whether the source may be the content that `hashCode` stands for, as far as can be told at once: by size and samples, but not by the
+ * modification time, which another device may have changed by copying the file.
+ */
+export async function mayBe(
+  source: UploadSource,
+  { hashCode, size }: { readonly hashCode: string; readonly size: number },
+  hashing: Hashing,
+  signal: AbortSignal,
+): Promise<boolean> {
+  if (source.size !== size) return false;
+  const sampled = /^fp1:\d+-\d+-([0-9a-f]{64})$/.exec(hashCode)?.[1];
+  return sampled === undefined || sampled === (await hashing.digest(source, samples(size), signal));
+}
+
+function samples(size: number): ChunkSpan[] {
   if (size <= 3 * SAMPLE_BYTES) return [{ offset: 0, length: size }];
   return [0, Math.floor((size - SAMPLE_BYTES) / 2), size - SAMPLE_BYTES].map((offset) => ({ offset, length: SAMPLE_BYTES }));
 }

@@ -2,6 +2,7 @@
 
 import type { UploadContext } from './context.js';
 import { AbortedError, GatewayError, NetworkError, ProblemError } from './errors.js';
+import { either } from './gate.js';
 import { isTerminal, watchByEvents, watchByWebSocket, type MergeFeedOptions } from './merge-feed.js';
 import type { ChunkRange, FileExists, IfExists, MergeProgress, Problem } from './operations.js';
 import type { SendOutcome } from './sending.js';
@@ -43,7 +44,7 @@ export async function merge(context: UploadContext, steps: MergeSteps): Promise<
   const feed = new Feed(context, steps.endpoint);
   let { permission } = steps;
   for (let remedies = 0; ;) {
-    const answer = await retries.run(() => gateway.mergeFile(file, { chunkCount, digest, ...permission }, signal), signal);
+    const answer = await retries.run((cut) => gateway.mergeFile(file, { chunkCount, digest, ...permission }, cut), signal);
     let problem: Problem | null;
     if (answer.__typename === 'MergeStarted') {
       const end = await feed.follow(answer.progress);
@@ -100,7 +101,7 @@ class Feed {
 
   /** The terminal state, or `undefined` after a pause when the subscription was lost before it. */
   async follow(first: MergeProgress): Promise<MergeProgress | undefined> {
-    const { meter, emitProgress, emit, gateway, platform, file, signal } = this.#context;
+    const { meter, emitProgress, emit, gate, gateway, platform, file, signal } = this.#context;
     let latest = first;
     let events = 0;
     const onProgress = (progress: MergeProgress) => {
@@ -112,23 +113,24 @@ class Feed {
     meter.merging(first);
     emitProgress();
     if (isTerminal(first)) return first;
-    const feed: MergeFeedOptions = {
+    const paused = gate.closing;
+    const feed: Omit<MergeFeedOptions, 'signal'> = {
       endpoint: this.#endpoint,
       transport: gateway.transport,
       platform,
       file,
-      signal,
       onProgress,
     };
     const watch = platform.webSocket === undefined || this.#silent % 2 === 1 ? watchByEvents : watchByWebSocket;
     let lost: unknown = new NetworkError('the subscription ended before the merge');
     try {
-      await watch(feed);
+      await either([signal, paused], (cut) => watch({ ...feed, signal: cut }));
     } catch (error) {
       signal.throwIfAborted();
       lost = error;
     }
     if (isTerminal(latest)) return latest;
+    if (paused.aborted) return undefined; // The merge itself goes on; it is asked for again once this upload may.
     this.#silent = events === 0 ? this.#silent + 1 : 0;
     if (this.#silent > MAX_SILENT_FEEDS || !isPassing(lost)) throw lost;
     emit('retry', { code: 'NETWORK', message: lost.message, attempt: this.#silent, delayMs: FEED_PAUSE_MS });

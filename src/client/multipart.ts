@@ -8,6 +8,8 @@ export interface FilePart {
   readonly length: number;
   /** Opened at most once, when the body is read. */
   readonly pieces: () => AsyncIterable<Uint8Array>;
+  /** See `HttpBody.blob`. */
+  readonly blob?: () => Blob | undefined;
 }
 
 export interface MultipartOptions {
@@ -47,6 +49,10 @@ export function multipartBody({ query, variables, fileVariable, file, boundary }
       yield prefix;
       yield* file.pieces();
       yield suffix;
+    },
+    blob() {
+      const content = file.blob?.();
+      return content && new Blob([prefix, content, suffix]);
     },
   };
 }

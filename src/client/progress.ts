@@ -2,7 +2,9 @@
 
 import type { MergeProgress } from './operations.js';
 
-export type UploadPhase = 'preparing' | 'sending' | 'merging' | 'done' | 'failed' | 'stopped' | 'aborted';
+/** See `upload.ts` for what follows what. */
+export type UploadPhase =
+  'waiting' | 'preparing' | 'sending' | 'merging' | 'paused' | 'done' | 'failed' | 'stopped' | 'aborted';
 
 export interface UploadProgress {
   readonly phase: UploadPhase;
@@ -61,7 +63,7 @@ export interface Flight {
 export class ProgressMeter {
   readonly #totalBytes: number;
   readonly #now: () => number;
-  readonly #rate = new RateMeter();
+  #rate = new RateMeter();
   #phase: UploadPhase = 'preparing';
   #resumedBytes: number | undefined;
   #storedBytes = 0;
@@ -126,6 +128,19 @@ export class ProgressMeter {
         bytes = 0;
       },
     };
+  }
+
+  /** All of it is on the host, whoever brought it. */
+  landed(): void {
+    this.#resumedBytes ??= this.#totalBytes;
+    this.#storedBytes = this.#totalBytes;
+    this.#raise();
+  }
+
+  /** The time until now says nothing of the rate to come. */
+  restartRate(): void {
+    this.#rate = new RateMeter();
+    this.#rate.record(this.#now(), this.#wireBytes);
   }
 
   merging(progress: MergeProgress): void {

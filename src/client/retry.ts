@@ -1,6 +1,7 @@
 // When to try again and when to give up. The only place of this room that repeats a call.
 
 import { describeError, GatewayError, GaveUpError, NetworkError } from './errors.js';
+import { either, type Gate } from './gate.js';
 import type { Refused, TryAgainLater } from './operations.js';
 import type { Platform } from './platform.js';
 
@@ -38,6 +39,14 @@ const MIN_DELAY_MS = 50;
 const MAX_ASKED_DELAY_MS = 300_000;
 /** A masked internal error is usually a defect that stays; a few attempts cover a gateway on its way up or down. */
 const INTERNAL_ERROR_ATTEMPTS = 6;
+/** Refused as often with a new token each time, the caller is somebody whom the gateway doesn't want. */
+const UNAUTHENTICATED_ATTEMPTS = 3;
+const ATTEMPTS: ReadonlyMap<string, number> = new Map([
+  ['INTERNAL_SERVER_ERROR', INTERNAL_ERROR_ATTEMPTS],
+  ['UNAUTHENTICATED', UNAUTHENTICATED_ATTEMPTS],
+]);
+/** A wait that took so much longer than it should have was a machine that slept. */
+const OVERSLEPT_MS = 10_000;
 
 /**
  * The wait after the `attempt`-th failure, in ms: what the gateway asked for plus up to a quarter, so that many clients don't
@@ -56,17 +65,27 @@ interface Trouble {
   readonly error: unknown;
 }
 
+export interface RetriesOptions {
+  readonly policy: RetryPolicy;
+  readonly platform: Platform;
+  /** While it is closed no attempt is made; closing it cuts attempts and waits, and they don't count. */
+  readonly gate: Gate;
+  readonly onRetry: (retry: Retry) => void;
+}
+
 /** Repeats the calls of one upload. They share one patience: as long as any of them succeeds, the others go on trying. */
 export class Retries {
   readonly #policy: RetryPolicy;
   readonly #platform: Platform;
+  readonly #gate: Gate;
   readonly #onRetry: (retry: Retry) => void;
   #answered = false;
   #troubleSince: number | undefined;
 
-  constructor(policy: RetryPolicy, platform: Platform, onRetry: (retry: Retry) => void) {
+  constructor({ policy, platform, gate, onRetry }: RetriesOptions) {
     this.#policy = policy;
     this.#platform = platform;
+    this.#gate = gate;
     this.#onRetry = onRetry;
   }
 
@@ -75,12 +94,11 @@ export class Retries {
    * what `attempt` throws and repeating can't mend.
    */
   async run<Answer extends { readonly __typename: string }>(
-    attempt: () => Promise<Answer>,
+    attempt: (signal: AbortSignal) => Promise<Answer>,
     signal: AbortSignal,
   ): Promise<Exclude<Answer, TryAgainLater>> {
     for (let failures = 1; ; failures += 1) {
-      signal.throwIfAborted();
-      const result = await this.#settle(attempt, failures, signal);
+      const result = await this.#gate.through((cut) => this.#settle(attempt, failures, cut), signal);
       if (result.trouble === undefined) return result.answer;
       await this.#wait(result.trouble, failures, signal);
     }
@@ -92,13 +110,18 @@ export class Retries {
     this.#troubleSince = undefined;
   }
 
+  /** Patience begins anew: nothing could succeed meanwhile. */
+  forgetTrouble(): void {
+    this.#troubleSince = undefined;
+  }
+
   async #settle<Answer extends { readonly __typename: string }>(
-    attempt: () => Promise<Answer>,
+    attempt: (signal: AbortSignal) => Promise<Answer>,
     failures: number,
     signal: AbortSignal,
   ): Promise<{ answer: Exclude<Answer, TryAgainLater>; trouble?: undefined } | { trouble: Trouble }> {
     try {
-      const answer = await attempt();
+      const answer = await attempt(signal);
       this.#answered = true;
       if (isRetryable(answer)) return { trouble: troubleOf(answer) };
       this.succeeded();
@@ -110,24 +133,45 @@ export class Retries {
       }
       if (!(error instanceof GatewayError)) throw error;
       if (error.code !== 'NOT_GRAPHQL') this.#answered = true;
-      if (!error.retryable || (error.code === 'INTERNAL_SERVER_ERROR' && failures >= INTERNAL_ERROR_ATTEMPTS)) throw error;
+      if (!error.retryable || failures >= (ATTEMPTS.get(error.code) ?? Infinity)) throw error;
       return { trouble: { code: error.code, message: error.message, askedMs: error.retryAfterMs, error } };
     }
   }
 
   async #wait(trouble: Trouble, attempt: number, signal: AbortSignal): Promise<void> {
-    const now = this.#platform.now();
-    this.#troubleSince ??= now;
-    const waitMs = delayMs(this.#policy, attempt, trouble.askedMs, this.#platform.random());
-    const patienceMs = this.#answered ? this.#policy.patienceMs : this.#policy.firstAnswerPatienceMs;
-    if (now + waitMs - this.#troubleSince > patienceMs) {
-      const unreachable = !this.#answered;
-      const last = describeError(trouble.error ?? trouble.message);
-      const text = unreachable ? `no answer from the gateway: ${last}` : `nothing got through for too long; last: ${last}`;
-      throw new GaveUpError(text, { unreachable, cause: trouble.error });
-    }
+    const { platform, network } = { platform: this.#platform, network: this.#platform.network };
+    const now = platform.now();
+    const isOffline = network?.isOnline() === false;
+    // Without a way out nobody's patience is tried, and only now and then is it worth an attempt: the platform may be wrong.
+    this.#troubleSince = isOffline ? now : (this.#troubleSince ?? now);
+    const waitMs = isOffline ? this.#policy.maxDelayMs : delayMs(this.#policy, attempt, trouble.askedMs, platform.random());
+    const patienceMs = this.#answered || isOffline ? this.#policy.patienceMs : this.#policy.firstAnswerPatienceMs;
+    if (now + waitMs - this.#troubleSince > patienceMs) this.#giveUp(trouble);
     this.#onRetry({ code: trouble.code, message: trouble.message, attempt, delayMs: waitMs });
-    await this.#platform.wait(waitMs, signal);
+    await this.#sleep(waitMs, signal);
+    if (platform.now() - now > waitMs + OVERSLEPT_MS) this.#troubleSince = undefined;
+  }
+
+  #giveUp(trouble: Trouble): never {
+    const unreachable = !this.#answered;
+    const last = describeError(trouble.error ?? trouble.message);
+    const text = unreachable ? `no answer from the gateway: ${last}` : `nothing got through for too long; last: ${last}`;
+    throw new GaveUpError(text, { unreachable, cause: trouble.error });
+  }
+
+  /** Ends early when the way out is there again, or after a pause. */
+  async #sleep(ms: number, signal: AbortSignal): Promise<void> {
+    const waking = new AbortController();
+    const unsubscribe = this.#platform.network?.onOnline(() => waking.abort());
+    try {
+      await either([signal, this.#gate.closing, waking.signal], (ended) => this.#platform.wait(ms, ended));
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!waking.signal.aborted && this.#gate.isOpen) throw error;
+    } finally {
+      unsubscribe?.();
+    }
+    await this.#gate.passed(signal);
   }
 }
 

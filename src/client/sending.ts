@@ -1,9 +1,10 @@
 // Getting chunks to the host: in parallel, bounded, in ascending order.
 
-import { chunkSpan, type ChunkPlan } from './chunks.js';
-import { digestOf, type HashedChunk } from './digests.js';
-import { AbortedError, ProblemError, SourceChangedError } from './errors.js';
+import { chunkSpan, type ChunkPlan, type ChunkSpan } from './chunks.js';
 import type { UploadContext } from './context.js';
+import type { HashedChunk } from './digests.js';
+import { AbortedError, NetworkError, ProblemError, SourceChangedError } from './errors.js';
+import { either } from './gate.js';
 import type { UploadChunkAnswer, UploadFinished } from './operations.js';
 
 /** `unknown`: the gateway no longer has this upload as the caller's; its status must be asked again. */
@@ -14,6 +15,8 @@ type ChunkAnswer = Exclude<UploadChunkAnswer, { __typename: 'TryAgainLater' }>;
 
 /** Sent again so often after a digest mismatch with unchanged bytes: the wire, or the memory of a machine, is broken then. */
 const MISMATCH_ATTEMPTS = 5;
+/** Problems that fewer requests at the same time would not have met. */
+const CROWDED: readonly string[] = ['HOST_BUSY', 'RATE_LIMITED'];
 
 /**
  * Sends `chunks` over at most `parallel` requests at a time. The first outcome other than `sent`, or the first error, cancels
@@ -25,11 +28,10 @@ export async function sendChunks(
   chunks: AsyncGenerator<HashedChunk, void>,
 ): Promise<SendOutcome> {
   const ending = new AbortController();
-  const signal = AbortSignal.any([context.signal, ending.signal]);
   let outcome: SendOutcome = { kind: 'sent' };
   let failure: { readonly error: unknown } | undefined;
 
-  const sender = async () => {
+  const sender = async (signal: AbortSignal) => {
     try {
       for (;;) {
         signal.throwIfAborted();
@@ -48,7 +50,9 @@ export async function sendChunks(
     }
   };
   try {
-    await Promise.all(Array.from({ length: context.parallel }, sender));
+    await either([context.signal, ending.signal], async (signal) => {
+      await Promise.all(Array.from({ length: context.parallel }, () => sender(signal)));
+    });
   } finally {
     await chunks.return();
   }
@@ -65,7 +69,7 @@ async function sendChunk(
 ): Promise<SendOutcome> {
   const span = chunkSpan(plan, index);
   for (let mismatches = 1; ; mismatches += 1) {
-    const answer = await context.retries.run(() => attempt(context, { index, digest, span }, signal), signal);
+    const answer = await context.retries.run((cut) => attempt(context, { index, digest, span }, cut), signal);
     switch (answer.__typename) {
       case 'ChunkStored':
         context.emit('chunk', { index, bytes: span.length, alreadyStored: answer.alreadyStored });
@@ -73,7 +77,7 @@ async function sendChunk(
       case 'UploadFinished':
         return { kind: 'finished', finished: answer };
       case 'DigestMismatch':
-        if ((await digestOf(context.source, span, context.platform.sha256)) !== digest) throw changedWhileSending();
+        if ((await context.platform.hashing.digest(context.source, [span], signal)) !== digest) throw changedWhileSending();
         if (mismatches >= MISMATCH_ATTEMPTS) throw new ProblemError(answer);
         context.emit('retry', { code: answer.code, message: answer.message, attempt: mismatches, delayMs: 0 });
         continue;
@@ -86,26 +90,46 @@ async function sendChunk(
 }
 
 async function attempt(
-  { gateway, source, file, meter, emitProgress }: UploadContext,
-  chunk: HashedChunk & { readonly span: { readonly offset: number; readonly length: number } },
+  context: UploadContext,
+  chunk: HashedChunk & { readonly span: ChunkSpan },
   signal: AbortSignal,
 ): Promise<UploadChunkAnswer> {
-  const { index, digest, span } = chunk;
+  const { source, pace } = context;
+  const answer = await pace.use(async () => {
+    try {
+      return await fly(context, chunk, signal);
+    } catch (error) {
+      // A browser tells a source that it can't read any more from a network that it can't reach only when asked.
+      if (error instanceof NetworkError && !signal.aborted && (await source.hasChanged())) throw changedWhileSending();
+      throw error;
+    }
+  }, signal);
+  if (answer.__typename === 'TryAgainLater' && CROWDED.includes(answer.code)) pace.crowded();
+  return answer;
+}
+
+async function fly(
+  { gateway, source, file, meter, pace, emitProgress }: UploadContext,
+  { index, digest, span }: HashedChunk & { readonly span: ChunkSpan },
+  signal: AbortSignal,
+): Promise<UploadChunkAnswer> {
+  const { offset, length } = span;
   const flight = meter.flight();
   try {
     const answer = await gateway.uploadChunk(file, {
       index,
       digest,
-      chunk: { length: span.length, pieces: () => source.read(span.offset, span.length) },
+      chunk: { length, pieces: () => source.read(offset, length), blob: () => source.blob?.(offset, length) },
       onBytesSent: (bytes) => {
         flight.moved(bytes);
+        pace.moved(bytes);
         emitProgress();
       },
       signal,
     });
     if (answer.__typename === 'ChunkStored') {
       flight.land();
-      meter.stored(span.length);
+      meter.stored(length);
     }
     return answer;
   } finally {

@@ -7,13 +7,18 @@ import type { HttpBody, HttpRequest, HttpResponse, Platform } from './platform.j
 export interface TransportOptions {
   /** The gateway's GraphQL URL, `http(s)://…/graphql`. */
   readonly endpoint: string;
-  /** The bearer token, asked for with every request, so that it may be renewed meanwhile. */
-  readonly token?: (() => string | undefined | Promise<string | undefined>) | undefined;
+  /**
+   * The bearer token, or what gives it: asked with every request, so that it may be renewed meanwhile, and once more with the token that
+   * the gateway refused (`UNAUTHENTICATED`). Another one than that is tried at once.
+   */
+  readonly token?: string | TokenSource | undefined;
   /** Who the caller is, where the gateway runs without authentication. */
   readonly personId?: string | undefined;
   /** A request without a byte in either direction for so long has failed. Default: 60 000. */
   readonly idleTimeoutMs?: number | undefined;
 }
+
+export type TokenSource = (asked: { readonly refused: string | undefined }) => string | undefined | Promise<string | undefined>;
 
 type Variables = Readonly<Record<string, unknown>>;
 
@@ -25,6 +30,7 @@ export interface ConnectionParams extends Record<string, unknown> {
 
 const DEFAULT_IDLE_TIMEOUT_MS = 60_000;
 const MASKED_ERROR = 'INTERNAL_SERVER_ERROR';
+const UNAUTHENTICATED = 'UNAUTHENTICATED';
 /** 408 and 425 ask for another attempt, 429 and 503 for a later one; 500, 502, 504 come from proxies while a gateway restarts. */
 const RETRYABLE_STATUSES: readonly number[] = [408, 425, 429, 500, 502, 503, 504];
 
@@ -32,6 +38,8 @@ const RETRYABLE_STATUSES: readonly number[] = [408, 425, 429, 500, 502, 503, 504
 export class Transport {
   readonly #options: TransportOptions;
   readonly #platform: Platform;
+  /** Renewals under way, by the token that was refused: requests that are refused together ask once. */
+  readonly #renewals = new Map<string, Promise<string | undefined>>();
 
   constructor(options: TransportOptions, platform: Platform) {
     this.#options = options;
@@ -90,7 +98,7 @@ export class Transport {
 
   /** Identity for a WebSocket's `connection_init`. */
   async connectionParams(): Promise<ConnectionParams> {
-    const token = await this.#options.token?.();
+    const token = await this.#token();
     const { personId } = this.#options;
     return {
       ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
@@ -116,9 +124,9 @@ export class Transport {
     signal: AbortSignal,
     { accept, ...listeners }: { readonly accept: string } & Pick<HttpRequest, 'onBytesSent' | 'onText'>,
   ): Promise<HttpResponse> {
-    const token = await this.#options.token?.();
+    const token = await this.#token();
     const { personId } = this.#options;
-    return await this.#platform.send({
+    const response = await this.#platform.send({
       url: this.#options.endpoint,
       headers: {
         accept,
@@ -133,6 +141,25 @@ export class Transport {
       signal,
       ...listeners,
     });
+    if (token !== undefined && isUnauthenticated(response) && (await this.#renewed(token)) !== token) {
+      throw new GatewayError(UNAUTHENTICATED, 'the token was refused and renewed', { retryable: true, retryAfterMs: 0 });
+    }
+    return response;
+  }
+
+  async #token(): Promise<string | undefined> {
+    const { token } = this.#options;
+    return typeof token === 'function' ? await token({ refused: undefined }) : token;
+  }
+
+  async #renewed(refused: string): Promise<string | undefined> {
+    const { token } = this.#options;
+    if (typeof token !== 'function') return refused;
+    const underWay = this.#renewals.get(refused);
+    if (underWay !== undefined) return await underWay;
+    const renewal = Promise.resolve(token({ refused })).finally(() => this.#renewals.delete(refused));
+    this.#renewals.set(refused, renewal);
+    return await renewal;
   }
 
   #boundary(): string {
@@ -153,6 +180,16 @@ function dataOf(response: HttpResponse): unknown {
   if (Array.isArray(errors) && errors.length > 0) throw graphQLError(errors[0], response);
   if (data === undefined || data === null) throw notGraphQL(response);
   return data;
+}
+
+function isUnauthenticated({ text }: HttpResponse): boolean {
+  if (!text.includes(UNAUTHENTICATED)) return false; // Spares parsing every answer twice.
+  try {
+    dataOf({ status: 200, retryAfter: undefined, text });
+    return false;
+  } catch (error) {
+    return error instanceof GatewayError && error.code === UNAUTHENTICATED;
+  }
 }
 
 function graphQLError(error: unknown, response: HttpResponse): GatewayError {

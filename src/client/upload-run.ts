@@ -64,11 +64,11 @@ export class UploadRun {
     const { gateway, retries, source, target, file, signal } = this.#context;
     for (;;) {
       const answer = await retries.run(
-        () =>
+        (cut) =>
           gateway.uploadStatus(
             file,
             { size: source.size, chunkSize: target.chunkSize, takeOver: target.takeOver ?? false, ...this.#permission },
-            signal,
+            cut,
           ),
         signal,
       );
@@ -97,7 +97,7 @@ export class UploadRun {
     const stored = new Map<number, string>();
     for (let after = 0; ;) {
       const page = { first: CHUNKS_PER_PAGE, after };
-      const answer = await retries.run(() => gateway.dirInfo(file, page, signal), signal);
+      const answer = await retries.run((cut) => gateway.dirInfo(file, page, cut), signal);
       if (answer.__typename === 'UploadFinished') return { kind: 'finished', finished: answer };
       if (answer.__typename === 'Refused' && answer.code === 'UPLOAD_UNKNOWN') return { kind: 'unknown' };
       if (answer.__typename !== 'DirInfo') throw new ProblemError(answer);
@@ -118,10 +118,11 @@ export class UploadRun {
   /** `undefined`: the gateway no longer knows the upload. */
   async #sendAndMerge({ plan, stored }: Opened): Promise<Landed | undefined> {
     const context = this.#context;
+    const { enter } = context;
     const hashes: Hashes = { chunks: [], whole: undefined };
     const missing = missingChunks(context, plan, stored, hashes);
 
-    this.#enter('sending');
+    enter('sending');
     const outcome = await sendChunks(context, plan, ahead(missing, context.parallel));
     if (outcome.kind === 'finished') return landedBefore(outcome.finished);
     if (outcome.kind === 'unknown') return undefined;
@@ -129,16 +130,16 @@ export class UploadRun {
     if (whole === undefined) throw new Error('the digest pass ended early');
     if (await context.source.hasChanged()) throw changedWhileSending();
 
-    this.#enter('merging');
+    enter('merging');
     const merged = await merge(context, {
       endpoint: this.#endpoint,
       chunkCount: plan.chunkCount,
       digest: `sha256:${whole}`,
       permission: this.#permission,
       sendAgain: async (ranges) => {
-        this.#enter('sending');
+        enter('sending');
         const sent = await this.#sendAgain(plan, hashes.chunks, ranges);
-        this.#enter('merging');
+        enter('merging');
         return sent;
       },
       askPermission: async (existing) => (this.#permission = await this.#askPermission(existing)),
@@ -162,13 +163,6 @@ export class UploadRun {
     if (decision === 'keep') throw new ProblemError(existing);
     return { ifExists: 'REPLACE', ifMatch: existing.etag };
   }
-
-  #enter(phase: 'sending' | 'merging'): void {
-    const { meter, emit, emitProgress } = this.#context;
-    meter.enter(phase);
-    emit('phase', phase);
-    emitProgress();
-  }
 }
 
 /** What the pass over the source has found. */
@@ -183,14 +177,15 @@ interface Hashes {
  * upload before anything behind it is sent.
  */
 async function* missingChunks(
-  { source, platform, meter, emitProgress, signal }: UploadContext,
+  { source, platform, gate, meter, emitProgress, signal }: UploadContext,
   plan: ChunkPlan,
   stored: ReadonlyMap<number, string>,
   hashes: Hashes,
 ): AsyncGenerator<HashedChunk, void> {
-  const pass = digestPass(source, plan, platform.sha256, signal);
+  const pass = digestPass(source, plan, platform.hashing, signal);
   try {
     for (;;) {
+      await gate.passed(signal);
       const next = await pass.next();
       if (next.done === true) {
         hashes.whole = next.value;

@@ -1,198 +1,80 @@
-// The public face of an upload: `Uploader.upload` begins one and returns its handle.
+// Where uploads begin: `Uploader` on any platform.
 
-import type { UploadContext, UploadEvents, UploadTarget } from './context.js';
+import { BatchUpload, type BatchTarget, type UploadBatch } from './batch.js';
+import { sourceOf } from './blob-source.js';
+import type { UploadTarget } from './context.js';
 import { quickHashCode } from './digests.js';
-import { Emitter } from './emitter.js';
-import { AbortedError, GaveUpError, ProblemError, StoppedError } from './errors.js';
 import { Gateway } from './gateway.js';
-import type { FileRef } from './operations.js';
+import type { Problem, UploadSummary } from './operations.js';
+import { Pace } from './pace.js';
 import type { Platform, UploadSource } from './platform.js';
-import { ProgressMeter, type UploadPhase, type UploadProgress } from './progress.js';
-import { DEFAULT_RETRY_POLICY, Retries, type RetryPolicy } from './retry.js';
+import { DEFAULT_RETRY_POLICY, type RetryPolicy } from './retry.js';
 import { Transport, type TransportOptions } from './transport.js';
-import { UploadRun, type Landed } from './upload-run.js';
+import { RunningUpload, type Upload, type UploadRoom } from './upload.js';
 
 export interface UploaderOptions extends TransportOptions {
-  /** Chunks on the wire at the same time, per upload. Default: 4. */
+  /**
+   * Chunks on the wire at the same time, of all uploads of this uploader, at most; how many there are of these follows what pays. Default:
+   * 8 on Node; 5 in browsers, which open six connections to a host.
+   */
   readonly parallel?: number | undefined;
   readonly retry?: Partial<RetryPolicy> | undefined;
 }
 
-export interface UploadResult extends Landed {
-  readonly file: FileRef;
-  /** Bytes of the content. */
-  readonly size: number;
-  /** Bytes that an earlier run had brought. */
-  readonly resumedBytes: number;
-  /** Bytes of chunks handed to the network in this run, those sent again included. */
-  readonly wireBytes: number;
-  readonly durationMs: number;
+/** What is unfinished, and what kept hosts from being asked. */
+export interface Unfinished {
+  readonly items: readonly UploadSummary[];
+  readonly problems: readonly Problem[];
 }
 
-/** An upload that is under way. */
-export interface Upload {
-  /** Settles once, when nothing of the upload runs any more. Rejects with an `UploadError`, or what reading the source threw. */
-  readonly done: Promise<UploadResult>;
-  /** The present state, also between events. */
-  readonly progress: UploadProgress;
-  /** Returns the function that unsubscribes. Listeners added in the same turn as `upload()` miss nothing. */
-  on<Name extends keyof UploadEvents>(name: Name, listener: (event: UploadEvents[Name]) => void): () => void;
-  /** Cuts all requests at once and leaves the upload resumable; `done` rejects with `StoppedError`. A merge goes on by itself. */
-  stop(): void;
-  /** Stops and removes what is on the host; `done` rejects with `AbortedError`. Rejects when the gateway refuses, e.g. because it is finished. */
-  abort(): Promise<void>;
-}
-
-const DEFAULT_PARALLEL = 4;
-const PROGRESS_EVERY_MS = 100;
-
-/** Uploads contents to one gateway. One uploader may run any number of uploads. */
+/** Uploads contents to one gateway. One uploader may run any number of uploads; they share `parallel`. */
 export class Uploader {
-  readonly #options: UploaderOptions;
-  readonly #platform: Platform;
-  readonly #gateway: Gateway;
+  readonly #room: UploadRoom;
 
-  constructor(options: UploaderOptions, platform: Platform) {
-    const { parallel = DEFAULT_PARALLEL } = options;
+  constructor(options: UploaderOptions & { readonly parallel: number }, platform: Platform) {
+    const { parallel, endpoint, retry } = options;
     if (!Number.isInteger(parallel) || parallel < 1)
       throw new RangeError(`parallel must be a positive integer, not ${parallel}`);
-    this.#options = options;
-    this.#platform = platform;
-    this.#gateway = new Gateway(new Transport(options, platform));
-  }
-
-  /** Begins at once, or goes on where the same content was left. `source` must stay readable until `done` has settled. */
-  upload(source: UploadSource, target: UploadTarget): Upload {
-    return new RunningUpload(this.#gateway, this.#platform, this.#options, { source, target });
-  }
-
-  /** The hash code under which `upload` knows this content: `FileRef.hashCode`. */
-  async hashCode(source: UploadSource): Promise<string> {
-    return await quickHashCode(source, this.#platform.sha256);
-  }
-}
-
-interface UploadJob {
-  readonly source: UploadSource;
-  readonly target: UploadTarget;
-}
-
-class RunningUpload implements Upload {
-  readonly done: Promise<UploadResult>;
-  readonly #emitter = new Emitter<UploadEvents>();
-  readonly #ending = new AbortController();
-  readonly #gateway: Gateway;
-  readonly #platform: Platform;
-  readonly #options: UploaderOptions;
-  readonly #source: UploadSource;
-  readonly #target: UploadTarget;
-  readonly #meter: ProgressMeter;
-  readonly #retries: Retries;
-  #file: FileRef | undefined;
-  #progressAt = Number.NEGATIVE_INFINITY;
-
-  constructor(gateway: Gateway, platform: Platform, options: UploaderOptions, job: UploadJob) {
-    this.#gateway = gateway;
-    this.#platform = platform;
-    this.#options = options;
-    this.#source = job.source;
-    this.#target = job.target;
-    this.#meter = new ProgressMeter(job.source.size, platform.now);
-    this.#retries = new Retries({ ...DEFAULT_RETRY_POLICY, ...options.retry }, platform, (retry) =>
-      this.#emitter.emit('retry', retry),
-    );
-    this.done = this.#run();
-    // Whoever only listens to events has heard of the failure by `phase`; it isn't unhandled.
-    this.done.catch(() => undefined);
-  }
-
-  get progress(): UploadProgress {
-    return this.#meter.snapshot();
-  }
-
-  on<Name extends keyof UploadEvents>(name: Name, listener: (event: UploadEvents[Name]) => void): () => void {
-    return this.#emitter.on(name, listener);
-  }
-
-  stop(): void {
-    this.#ending.abort(new StoppedError());
-  }
-
-  async abort(): Promise<void> {
-    this.#ending.abort(new AbortedError());
-    await this.done.catch(() => undefined); // Its failure is `done`'s to report.
-    const file = this.#file;
-    if (file === undefined) return;
-    const { signal } = new AbortController();
-    const answer = await this.#retries.run(() => this.#gateway.abortUpload(file, signal), signal);
-    if (answer.__typename === 'UploadAborted') return;
-    if (answer.__typename === 'UploadFinished') {
-      throw new ProblemError({
-        __typename: 'Refused',
-        code: 'ABORTED',
-        message: 'too late: the upload is finished',
-        retryable: false,
-      });
-    }
-    if (answer.code !== 'UPLOAD_UNKNOWN') throw new ProblemError(answer);
-  }
-
-  async #run(): Promise<UploadResult> {
-    await Promise.resolve(); // Lets the caller add listeners first.
-    const beganAt = this.#platform.now();
-    try {
-      this.#enter('preparing');
-      const hashCode = await quickHashCode(this.#source, this.#platform.sha256);
-      const { signal } = this.#ending;
-      signal.throwIfAborted();
-      const file = (this.#file = { hostId: this.#target.host, fullPath: this.#target.path, hashCode });
-      const landed = await new UploadRun(this.#context(file), this.#options.endpoint).run();
-      this.#enter('done');
-      const { resumedBytes, wireBytes } = this.#meter.snapshot();
-      const durationMs = this.#platform.now() - beganAt;
-      return { ...landed, file, size: this.#source.size, resumedBytes, wireBytes, durationMs };
-    } catch (error) {
-      this.#enter(phaseAfter(error));
-      throw error;
-    }
-  }
-
-  #context(file: FileRef): UploadContext {
-    return {
-      gateway: this.#gateway,
-      platform: this.#platform,
-      retries: this.#retries,
-      meter: this.#meter,
-      source: this.#source,
-      target: this.#target,
-      file,
-      parallel: this.#options.parallel ?? DEFAULT_PARALLEL,
-      signal: this.#ending.signal,
-      emit: (name, event) => {
-        this.#emitter.emit(name, event);
-        this.#emitProgress(PROGRESS_EVERY_MS);
-      },
-      emitProgress: () => this.#emitProgress(PROGRESS_EVERY_MS),
+    this.#room = {
+      endpoint,
+      gateway: new Gateway(new Transport(options, platform)),
+      platform,
+      pace: new Pace(parallel, platform.now),
+      parallel,
+      policy: { ...DEFAULT_RETRY_POLICY, ...retry },
     };
   }
 
-  #enter(phase: UploadPhase): void {
-    this.#meter.enter(phase);
-    this.#emitter.emit('phase', phase);
-    this.#emitProgress(0);
+  /** Begins at once, or goes on where the same content was left. The content must stay readable until `done` has settled. */
+  upload(file: Blob | UploadSource, target: UploadTarget): Upload {
+    return new RunningUpload(this.#room, { source: sourceOf(file), target });
   }
 
-  #emitProgress(notWithinMs: number): void {
-    const now = this.#platform.now();
-    if (now - this.#progressAt < notWithinMs) return;
-    this.#progressAt = now;
-    this.#emitter.emit('progress', this.#meter.snapshot());
+  /**
+   * Files, and folders as lists of their files (`relativePath`), below one directory: a few at a time, with one total. Every file has its
+   * handle from the beginning.
+   */
+  uploadAll(files: Iterable<Blob | UploadSource>, target: BatchTarget): UploadBatch {
+    return new BatchUpload(this.#room, [...files].map(sourceOf), target);
   }
-}
 
-function phaseAfter(error: unknown): UploadPhase {
-  if (error instanceof StoppedError) return 'stopped';
-  if (error instanceof AbortedError) return 'aborted';
-  if (error instanceof GaveUpError) return 'stopped';
-  return 'failed';
+  /** The caller's uploads that were begun on any device and aren't finished, of all hosts or one. */
+  async unfinished(options: { readonly host?: string; readonly signal?: AbortSignal } = {}): Promise<Unfinished> {
+    const { host, signal = new AbortController().signal } = options;
+    return await this.#room.gateway.uploads(host, signal);
+  }
+
+  /**
+   * Goes on with what `unfinished` has shown. The content need not be the same file, but has to be the same bytes: `done` rejects with
+   * `SourceChangedError` before anything is sent when its size, its samples or a chunk that is on the host say otherwise.
+   */
+  continue(begun: UploadSummary, file: Blob | UploadSource, options: Omit<UploadTarget, 'host' | 'path'> = {}): Upload {
+    const target = { ...options, host: begun.hostId, path: begun.fullPath };
+    return new RunningUpload(this.#room, { source: sourceOf(file), target, begun });
+  }
+
+  /** The hash code under which `upload` knows this content: `FileRef.hashCode`. */
+  async hashCode(file: Blob | UploadSource): Promise<string> {
+    return await quickHashCode(sourceOf(file), this.#room.platform.hashing, new AbortController().signal);
+  }
 }

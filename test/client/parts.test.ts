@@ -10,7 +10,8 @@ import { DEFAULT_RETRY_POLICY, delayMs } from '../../src/client/retry.js';
 import { bytes, MemorySource } from './sources.js';
 import { sha256 } from './stub-gateway.js';
 
-const { sha256: hash } = nodePlatform();
+const { hashing } = nodePlatform();
+const never = () => new AbortController().signal;
 const MIB = 1024 * 1024;
 
 describe('chunks', () => {
@@ -46,7 +47,7 @@ describe('the digest pass', () => {
     let reads = 0;
     source.onRead = () => (reads += 1);
     const plan = { size: 2_500, chunkSize: 1_000, chunkCount: 3 };
-    const pass = digestPass(source, plan, hash, new AbortController().signal);
+    const pass = digestPass(source, plan, hashing, never());
     const digests: string[] = [];
     let next = await pass.next();
     for (; next.done !== true; next = await pass.next()) digests.push(next.value.digest);
@@ -79,25 +80,25 @@ describe('looking ahead', () => {
 describe('a hash code', () => {
   it('is the same for the same content, and another for another size, time, beginning, middle or end', async () => {
     const content = bytes(5 * MIB);
-    const code = await quickHashCode(new MemorySource(content), hash);
-    expect(await quickHashCode(new MemorySource(Buffer.from(content)), hash)).toBe(code);
+    const code = await quickHashCode(new MemorySource(content), hashing, never());
+    expect(await quickHashCode(new MemorySource(Buffer.from(content)), hashing, never())).toBe(code);
     expect(code).toMatch(/^fp1:5242880-1700000000123-[0-9a-f]{64}$/);
     for (const at of [0, 2.5 * MIB, 5 * MIB - 1]) {
       const other = Buffer.from(content);
       other[at] = (other[at] ?? 0) ^ 1;
-      expect(await quickHashCode(new MemorySource(other), hash)).not.toBe(code);
+      expect(await quickHashCode(new MemorySource(other), hashing, never())).not.toBe(code);
     }
-    expect(await quickHashCode(new MemorySource(content.subarray(1)), hash)).not.toBe(code);
+    expect(await quickHashCode(new MemorySource(content.subarray(1)), hashing, never())).not.toBe(code);
   });
 
   it('reads three samples of a large content, and is the real hash of one without a meaningful time', async () => {
     const source = new MemorySource(bytes(5 * MIB));
     const read = new Set<number>();
     source.onRead = (offset) => read.add(offset);
-    await quickHashCode(source, hash);
+    await quickHashCode(source, hashing, never());
     expect(read.size * 1_000).toBeLessThan(3.1 * MIB);
     source.fingerprintable = false;
-    expect(await quickHashCode(source, hash)).toBe(`sha256:${sha256(source.content)}`);
+    expect(await quickHashCode(source, hashing, never())).toBe(`sha256:${sha256(source.content)}`);
   });
 });
 

@@ -1,6 +1,13 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { nodePlatform, ProblemError, SourceChangedError, StoppedError, type Platform } from '../../src/client/index.js';
-import { Uploader, type Upload, type UploaderOptions } from '../../src/client/uploader.js';
+import {
+  nodePlatform,
+  ProblemError,
+  SourceChangedError,
+  StoppedError,
+  type Platform,
+  type Upload,
+} from '../../src/client/index.js';
+import { Uploader, type UploaderOptions } from '../../src/client/uploader.js';
 import type { UploadTarget } from '../../src/client/context.js';
 import { bytes, MemorySource } from './sources.js';
 import { problem, progress, sha256, StubGateway } from './stub-gateway.js';
@@ -35,7 +42,7 @@ function platform(): Platform {
 }
 
 function upload(source: MemorySource, target: Partial<UploadTarget> = {}, options: Partial<UploaderOptions> = {}): Upload {
-  const uploader = new Uploader({ endpoint, parallel: 3, ...options }, platform());
+  const uploader = new Uploader({ endpoint, ...options, parallel: options.parallel ?? 3 }, platform());
   return uploader.upload(source, { host: 'local', path: '/inbox/file', ...target });
 }
 
@@ -375,7 +382,128 @@ describe('ending it', () => {
   });
 });
 
+describe('pausing it', () => {
+  it('is not counted as time in which nothing got through', async () => {
+    let pausedMs = 0;
+    const base = platform();
+    const uploader = new Uploader({ endpoint, parallel: 1 }, { ...base, now: () => base.now() + pausedMs });
+    const started = uploader.upload(new MemorySource(bytes(CHUNK)), { host: 'local', path: '/f' });
+    let attempts = 0;
+    gateway.interfere = ({ operation }) => {
+      if (operation !== 'UploadChunk') return undefined;
+      attempts += 1;
+      if (attempts === 2) {
+        started.pause();
+        pausedMs = 3_600_000;
+        setImmediate(() => started.resume());
+      }
+      return attempts <= 3 ? 'cut' : undefined;
+    };
+    await started.done;
+    expect(attempts).toBe(4);
+  });
+
+  it('before the first step keeps everything from beginning, until it is stopped', async () => {
+    const started = upload(new MemorySource(bytes(CHUNK)));
+    started.pause();
+    expect(started.progress.phase).toBe('paused');
+    await new Promise(setImmediate);
+    expect([gateway.calls.length, started.progress.phase]).toEqual([0, 'paused']);
+    started.stop();
+    await expect(started.done).rejects.toBeInstanceOf(StoppedError);
+    started.resume();
+    expect(started.progress.phase).toBe('stopped');
+  });
+
+  it('leaves an upload that can be aborted', async () => {
+    const started = upload(new MemorySource(bytes(CHUNK * 5)), {}, { parallel: 1 });
+    await new Promise<void>((resolve) => {
+      started.on('chunk', ({ index }) => {
+        if (index !== 2) return;
+        started.pause();
+        resolve();
+      });
+    });
+    await started.abort();
+    expect(gateway.stored.size).toBe(0);
+  });
+});
+
+describe('continuing what was begun', () => {
+  const begun = { hostId: 'local', fullPath: '/inbox/file', uploadedBytes: 0, phase: 'RECEIVING', beganAt: '', touchedAt: '' };
+  const uploader = () => new Uploader({ endpoint, parallel: 3 }, platform());
+
+  it('asks the gateway nothing when size or samples are those of other content', async () => {
+    const content = bytes(CHUNK * 4);
+    const hashCode = await uploader().hashCode(new MemorySource(content));
+    for (const other of [bytes(CHUNK * 4, 2), bytes(CHUNK * 3)]) {
+      const { done } = uploader().continue({ ...begun, hashCode, size: content.byteLength }, new MemorySource(other));
+      await expect(done).rejects.toBeInstanceOf(SourceChangedError);
+    }
+    expect(gateway.calls).toHaveLength(0);
+  });
+
+  it('keeps the hash code under which it was begun', async () => {
+    const content = bytes(CHUNK * 2);
+    const { done } = uploader().continue(
+      { ...begun, hashCode: 'chosen by another program', size: CHUNK * 2 },
+      new MemorySource(content),
+    );
+    expect((await done).file).toEqual({ hostId: 'local', fullPath: '/inbox/file', hashCode: 'chosen by another program' });
+  });
+});
+
+describe('a batch', () => {
+  const target = { host: 'local', directory: '/inbox/' };
+
+  it('begins as many files as it may, and the next when one has ended', async () => {
+    const batch = new Uploader({ endpoint, parallel: 3 }, platform()).uploadAll(
+      [1, 2, 3].map(() => new MemorySource(bytes(CHUNK))),
+      { ...target, filesAtOnce: 1 },
+    );
+    const sending = () => batch.uploads.filter(({ progress: { phase } }) => phase === 'sending').length;
+    const most: number[] = [];
+    for (const each of batch.uploads) each.on('phase', () => most.push(sending()));
+    expect(batch.uploads.map(({ progress: { phase } }) => phase)).toEqual(['waiting', 'waiting', 'waiting']);
+    const outcomes = await batch.done;
+    expect(outcomes.map(({ status }) => status)).toEqual(['done', 'done', 'done']);
+    expect(Math.max(...most)).toBe(1);
+    expect(batch.uploads.map((upload) => upload.target.path)).toEqual(Array.from({ length: 3 }, () => '/inbox/memory'));
+  });
+
+  it('goes on when a file fails, and counts it', async () => {
+    let refused = false;
+    gateway.interfere = ({ operation }) => {
+      if (operation !== 'UploadStatus' || refused) return undefined;
+      refused = true;
+      return problem('Refused', 'QUOTA_EXCEEDED');
+    };
+    const sources = [bytes(CHUNK), bytes(CHUNK)].map((content) => new MemorySource(content));
+    const batch = new Uploader({ endpoint, parallel: 3 }, platform()).uploadAll(sources, { ...target, filesAtOnce: 1 });
+    expect(await batch.done).toMatchObject([{ status: 'failed', error: { code: 'QUOTA_EXCEEDED' } }, { status: 'done' }]);
+    expect(batch.progress).toMatchObject({ files: 2, filesDone: 1, filesFailed: 1, totalBytes: CHUNK * 2, sentBytes: CHUNK });
+  });
+
+  it('ends as a whole, files that were not begun included', async () => {
+    const sources = [1, 2, 3].map(() => new MemorySource(bytes(CHUNK)));
+    const batch = new Uploader({ endpoint, parallel: 3 }, platform()).uploadAll(sources, { ...target, filesAtOnce: 1 });
+    batch.stop();
+    for (const outcome of await batch.done) expect(outcome).toMatchObject({ status: 'failed', error: { code: 'STOPPED' } });
+    expect(gateway.calls).toHaveLength(0);
+  });
+});
+
 describe('progress', () => {
+  it('is whole when all was there before', async () => {
+    gateway.interfere = ({ operation }) =>
+      operation === 'UploadStatus'
+        ? { __typename: 'UploadFinished', finishedAt: '', size: CHUNK, contentDigest: 'sha256:x', proved: true }
+        : undefined;
+    const started = upload(new MemorySource(bytes(CHUNK)));
+    await started.done;
+    expect(started.progress).toMatchObject({ phase: 'done', resumedBytes: CHUNK, sentBytes: 0, totalBytes: CHUNK });
+  });
+
   it('never goes back and ends complete, whatever is cut on the way', async () => {
     let cuts = 0;
     gateway.interfere = ({ operation }) => (operation === 'UploadChunk' && ++cuts % 3 === 0 ? 'cut' : undefined);

@@ -3,6 +3,7 @@
 import { createHash } from 'node:crypto';
 import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { hashingOf } from '../hashing.js';
 import type { Hash, Platform } from '../platform.js';
 import { createSend } from './http.js';
 
@@ -12,7 +13,7 @@ import { createSend } from './http.js';
  */
 export function nodePlatform({ webSocket }: { readonly webSocket?: unknown } = {}): Platform {
   return {
-    sha256,
+    hashing: hashingOf(sha256),
     send: createSend(),
     webSocket: webSocket ?? ('WebSocket' in globalThis ? globalThis.WebSocket : undefined),
     now: () => performance.now(),

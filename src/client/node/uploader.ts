@@ -5,6 +5,9 @@ import { Transport, type TransportOptions } from '../transport.js';
 import { Uploader as PortableUploader, type UploaderOptions } from '../uploader.js';
 import { nodePlatform } from './platform.js';
 
+/** Connections to a gateway cost next to nothing here; more chunks than its hosts take at once only wait there. */
+const PARALLEL = 8;
+
 export interface NodeUploaderOptions extends UploaderOptions {
   /** See `nodePlatform`. */
   readonly webSocket?: unknown;
@@ -13,7 +16,7 @@ export interface NodeUploaderOptions extends UploaderOptions {
 /** Uploads contents to one gateway. */
 export class Uploader extends PortableUploader {
   constructor(options: NodeUploaderOptions) {
-    super(options, nodePlatform({ webSocket: options.webSocket }));
+    super({ ...options, parallel: options.parallel ?? PARALLEL }, nodePlatform({ webSocket: options.webSocket }));
   }
 }
 

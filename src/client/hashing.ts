@@ -1,0 +1,54 @@
+// Hashing with nothing but a running hash. A browser does it in a worker: `browser/hashing.ts`.
+
+import type { Hash, Hashing } from './platform.js';
+
+/** Digest of bytes that are all there, lower-case hex. */
+type DigestAtOnce = (bytes: Uint8Array<ArrayBuffer>) => Promise<string>;
+
+/**
+ * Hashing where it is called. With `digestAtOnce`, where the platform has something faster for that than a running hash, a chunk is held
+ * in memory while it is hashed.
+ */
+export function hashingOf(sha256: () => Hash | Promise<Hash>, digestAtOnce?: DigestAtOnce): Hashing {
+  return {
+    async digest(source, spans, signal) {
+      const hash = await sha256();
+      for (const { offset, length } of spans) {
+        for await (const piece of source.read(offset, length)) {
+          signal.throwIfAborted();
+          await hash.update(piece);
+        }
+      }
+      return await hash.digest();
+    },
+    pass(source, signal) {
+      let whole: Hash | undefined;
+      return {
+        async chunk({ offset, length }) {
+          whole ??= await sha256();
+          if (digestAtOnce !== undefined) {
+            // The running hash works while the next piece is read.
+            const bytes = new Uint8Array(length);
+            let at = 0;
+            for await (const piece of source.read(offset, length)) {
+              signal.throwIfAborted();
+              bytes.set(piece, at);
+              at += piece.byteLength;
+              await whole.update(piece);
+            }
+            return await digestAtOnce(bytes);
+          }
+          const chunk = await sha256();
+          for await (const piece of source.read(offset, length)) {
+            signal.throwIfAborted();
+            await chunk.update(piece);
+            await whole.update(piece);
+          }
+          return await chunk.digest();
+        },
+        whole: async () => await (whole ?? (await sha256())).digest(),
+        end: () => undefined,
+      };
+    },
+  };
+}
