@@ -26,19 +26,7 @@ export function hashingOf(sha256: () => Hash | Promise<Hash>, digestAtOnce?: Dig
       return {
         async chunk({ offset, length }) {
           whole ??= await sha256();
-          if (digestAtOnce !== undefined) {
-            // The running hash works while the next piece is read.
-            const bytes = new Uint8Array(length);
-            let at = 0;
-            for await (const piece of source.read(offset, length)) {
-              signal.throwIfAborted();
-              bytes.set(piece, at);
-              at += piece.byteLength;
-              await whole.update(piece);
-            }
-            return await digestAtOnce(bytes);
-          }
-          const chunk = await sha256();
+          const chunk = digestAtOnce === undefined ? await sha256() : gathered(length, digestAtOnce);
           for await (const piece of source.read(offset, length)) {
             signal.throwIfAborted();
             await chunk.update(piece);
@@ -50,5 +38,17 @@ export function hashingOf(sha256: () => Hash | Promise<Hash>, digestAtOnce?: Dig
         end: () => undefined,
       };
     },
+  };
+}
+
+function gathered(length: number, digestAtOnce: DigestAtOnce): Hash {
+  const bytes = new Uint8Array(length);
+  let at = 0;
+  return {
+    update(piece) {
+      bytes.set(piece, at);
+      at += piece.byteLength;
+    },
+    digest: () => digestAtOnce(bytes),
   };
 }
