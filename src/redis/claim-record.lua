@@ -5,8 +5,8 @@
   was made when nothing of the upload was on its host), and the leases under it: m (the merge), w (a merge that waits), s:<index> (a
   chunk). A lease is "<until> <token>". The hash expires when the claim ends. All times are this server's clock, epoch ms.
 
-  The store's memory is "<began> <run>": the time at which it began, and the run of the server in which it did; the only key without an
-  expiry. A server that was started again, or another in its place, may have kept less than all leases, so that begins a new memory.
+  The store's memory is "<began> <run>": the time at which it began, and the run of the server in which it did; it lapses 30 days after it
+  was last used. A server that was started again, or another in its place, may have kept less than all leases, so that begins a new memory.
 
   KEYS[1] the claim of a target     KEYS[2] the memory
   ARGV[1] person     ARGV[2] upload     ARGV[3] ttlMs
@@ -41,6 +41,7 @@ if knownRun ~= run then
   memory = began .. ' ' .. run
   redis.call('SET', KEYS[2], memory)
 end
+redis.call('PEXPIRE', KEYS[2], 30 * 24 * 60 * 60 * 1000)
 
 local function readClaim()
   local values = redis.call('HMGET', KEYS[1], unpack(FIELDS))

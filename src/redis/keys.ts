@@ -8,7 +8,7 @@ export class Keys {
     this.prefix = `{${prefix}}`;
   }
 
-  /** When, and in which run of the server, this store's memory began. The only key without an expiry. */
+  /** When, and in which run of the server, this store's memory began. Lapses long after its last use, as all keys do. */
   get memory(): string {
     return `${this.prefix}:memory`;
   }

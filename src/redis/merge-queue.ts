@@ -73,12 +73,12 @@ export class RedisMergeQueue implements MergeQueue {
   async add(job: MergeJob): Promise<void> {
     if (this.isClosing) return;
     await this.#call(async (queue, client) => {
-      await queue.add('merge', job, {
+      const adding = queue.add('merge', job, {
         deduplication: { id: job.id, keepLastIfActive: true },
         removeOnComplete: true,
         removeOnFail: true,
       });
-      await this.#renewLasting(client);
+      await Promise.all([adding, this.#renewLasting(client)]);
     });
   }
 
@@ -200,6 +200,8 @@ export class RedisMergeQueue implements MergeQueue {
     // One that comes back waited in vain.
     if (taken.attemptsStarted > 1 && this.#yield(ASIDE_MS)) return giveBack(taken, token);
     await taken.moveToDelayed(Date.now() + ASIDE_MS, token);
+    // Also what came in between; from now on it counts as waiting.
+    await this.#taking?.client.del(this.#againKey(taken.data.id));
     // A place may have become free meanwhile.
     await places.callNext();
     throw new DelayedError();

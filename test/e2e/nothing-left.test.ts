@@ -80,7 +80,8 @@ async function keysKept(): Promise<readonly string[]> {
   for await (const names of redis.scanStream() as AsyncIterable<readonly string[]>) {
     for (const name of names) {
       const leftMs = await redis.pttl(name);
-      if (leftMs === -1 || leftMs > STAGING_TTL_MS) found.add(name);
+      // The memory is of no upload, and lapses when nothing was uploaded for a month.
+      if (leftMs === -1 || (name !== MEMORY && leftMs > STAGING_TTL_MS)) found.add(name);
     }
   }
   return [...found].sort();
@@ -114,5 +115,5 @@ it('nothing is left of uploads that nobody finished, by any strategy', async () 
 }, 60_000);
 
 it('whatever is in Redis about them has an end', async () => {
-  expect(await keysKept()).toEqual([MEMORY]);
+  expect(await keysKept()).toEqual([]);
 });
