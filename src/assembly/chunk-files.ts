@@ -19,6 +19,7 @@ import type { Layout, LayoutAssembleOptions, LayoutOptions } from './layout.js';
 import { MANIFEST, chunkFileName, isPartName, parseChunkFileName, parseManifest, partName } from './manifest.js';
 import { RecentListing } from './recent-listing.js';
 import { REMOVED_AT_ONCE } from './removal.js';
+import { isLookedAt } from './verify.js';
 
 export class ChunkFiles implements Layout {
   readonly #options: LayoutOptions;
@@ -83,7 +84,7 @@ export class ChunkFiles implements Layout {
       this.#strategy = strategy;
       options.onStrategy?.(strategy);
     };
-    const isVerified = options.hasher !== undefined || host.profile.verify === 'read-back';
+    const isVerified = isLookedAt(host, options.hasher);
     const work = { ...options, onStrategy, host, hashing, directory, received, chunkPath };
     const join = new Join({ ...work, isVerified, trusted: this.#output });
     try {

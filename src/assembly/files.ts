@@ -61,6 +61,11 @@ export async function listOrNothing(host: Host, path: RemotePath): Promise<reado
   }
 }
 
+/** A file without bytes. */
+export async function makeFile(host: Host, path: RemotePath, mode: 'create' | 'create-private'): Promise<void> {
+  await (await host.open(path, mode)).close();
+}
+
 /** Closes whatever happens. */
 export async function withFile<T>(opening: Promise<OpenFile>, work: (file: OpenFile) => Promise<T>): Promise<T> {
   const file = await opening;

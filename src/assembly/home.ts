@@ -5,7 +5,7 @@ import { ProblemError, isFault, refused } from '../core/problems.js';
 import { STAGING_NAME, joinPath, pathsBetween } from '../core/remote-path.js';
 import type { RemotePath } from '../core/remote-path.js';
 import type { Place } from '../core/staging.js';
-import { freshNonce, inDirectories, removeIfEmpty, removeQuietly, settled, withFile } from './files.js';
+import { freshNonce, inDirectories, makeFile, removeIfEmpty, removeQuietly, settled } from './files.js';
 import type { ProbedPowers } from './probe.js';
 import { probePowers } from './probe.js';
 
@@ -92,7 +92,7 @@ export class Homes {
     try {
       return await inDirectories(host, [staging], async () => {
         if ((await host.lstat(staging))?.kind !== 'directory') return false;
-        await withFile(host.open(from, 'create-private'), () => Promise.resolve());
+        await makeFile(host, from, 'create-private');
         await host.rename(from, to);
         return true;
       });

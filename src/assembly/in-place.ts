@@ -8,7 +8,7 @@ import { Fault, ProblemError, isFault } from '../core/problems.js';
 import type { RemotePath } from '../core/remote-path.js';
 import { joinPath } from '../core/remote-path.js';
 import type { ReceiveOutcome, ReceiveRequest } from '../core/staging.js';
-import { listOrNothing, move, openOurs, readSmall, settled, single, withFile } from './files.js';
+import { listOrNothing, makeFile, move, openOurs, readSmall, settled, single, withFile } from './files.js';
 import { compareWithStored, takeIn } from './intake.js';
 import type { Intake } from './intake.js';
 import { BegunAgain } from './layout.js';
@@ -50,7 +50,7 @@ export class InPlace implements Layout {
   async make(): Promise<void> {
     const { host } = this.#options;
     await settled([
-      withFile(host.open(this.#data, 'create'), () => Promise.resolve()),
+      makeFile(host, this.#data, 'create'),
       withFile(host.open(this.#received, 'create-private'), (received) => this.#writeFooter(received)),
     ]);
   }

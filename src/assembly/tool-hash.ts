@@ -71,17 +71,17 @@ async function runHashing(host: Host, command: HashCommand, script: HashScript, 
 }
 
 /**
- * $1 tool, $2 file, $3 bytes a chunk, $4 chunks, $5 bytes a block, which makes up a chunk (0: none does), $6 what it printed before, a
- * file that needn't be there. Prints "<worker> <index> <hash>" for each chunk, as many at once as the host has processors, at most 4.
+ * $1 tool, $2 file, $3 bytes a chunk, $4 chunks, $5 bytes a block, which makes up a chunk (0: none does); what it printed
+ * before as a job is in $0.log. Prints "<worker> <index> <hash>" for each chunk, as many at once as the host has processors, at most 4.
  * Offsets are the shell's integers: 64 bits in dash, bash and BusyBox. `tail -c +N` seeks in a regular file, dd does so in blocks.
  */
 const HASH_CHUNKS = String.raw`${DIGEST}
-tool=$1 file=$2 size=$3 count=$4 block=$5 log=$6
+tool=$1 file=$2 size=$3 count=$4 block=$5 all=''
 bytes() {
   if [ "$block" -eq 0 ]; then tail -c "+$(( ($1 - 1) * size + 1 ))" "$file" | head -c "$size"; return; fi
   dd if="$file" bs="$block" skip="$(( ($1 - 1) * (size / block) ))" count="$(( size / block ))" 2>/dev/null
 }
-said() { sed -n "$1" "$log" 2>/dev/null; }
+said() { sed -n "$1" "$0.log" 2>/dev/null; }
 work() {
   last=$(said "s/^$1 \([0-9]*\) [0-9a-f]\{64\}$/\1/p" | tail -n 1)
   index=$1
@@ -112,9 +112,8 @@ for each in $all; do wait "$each" || exit 1; done`;
 /** SHA-256 of every chunk, in any order, each once. */
 export async function hashChunksByTool(host: Host, tool: HashTool, command: HashCommand, onChunk: OnChunkHash): Promise<void> {
   const { path, plan } = command;
-  const log = isLong(command) ? `${jobName({ kind: 'chunks', key: await hashingKey(host, command) })}.log` : '';
   const numbers = [plan.chunkSize, plan.chunkCount, blockBytes(plan.chunkSize)].map((each) => each.toString());
-  const script = { kind: 'chunks', script: HASH_CHUNKS, args: [tool, nameOf(path), ...numbers, log] } as const;
+  const script = { kind: 'chunks', script: HASH_CHUNKS, args: [tool, nameOf(path), ...numbers] } as const;
   const hashed = new Set<number>();
   await runHashing(host, command, script, (line) => {
     const chunk = parseChunkHash(line);

@@ -27,21 +27,24 @@ export interface Verification extends AssembleOptions {
   readonly lose: (indexes: readonly number[]) => Promise<void>;
 }
 
+/** Whether the bytes on the host are looked at again before they are published. */
+export function isLookedAt(host: Host, hasher: Hasher | undefined): boolean {
+  return hasher !== undefined || host.profile.verify === 'read-back';
+}
+
 /** Chunks that turn out wrong lose their place in the received map. */
 export async function verify(verification: Verification): Promise<VerifyOutcome> {
   const { host, received, hasher } = verification;
   if (received.plan.size === 0) return verifyNothing(verification);
-  if (hasher !== undefined) {
-    try {
-      return await verifyOnHost(verification, hasher);
-    } catch (error) {
-      // A tool that is there and fails (no memory, a policy against MD5), or a file too large for it: the bytes are still to be proved.
-      if (!isFault(error, 'FAILURE', 'HOST_UNSUPPORTED')) throw error;
-      return verifyByReadingBack(verification);
-    }
+  if (!isLookedAt(host, hasher)) return holds(verification, false);
+  if (hasher === undefined) return verifyByReadingBack(verification);
+  try {
+    return await verifyOnHost(verification, hasher);
+  } catch (error) {
+    // A tool that is there and fails (no memory, a policy against MD5), or a file too large for it: the bytes are still to be proved.
+    if (!isFault(error, 'FAILURE', 'HOST_UNSUPPORTED')) throw error;
+    return verifyByReadingBack(verification);
   }
-  if (host.profile.verify === 'read-back') return verifyByReadingBack(verification);
-  return holds(verification, false);
 }
 
 /** No byte needs to be looked at to know the hash of none. */
