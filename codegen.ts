@@ -13,8 +13,8 @@ const mapped = (module: string, ...names: readonly string[]): Record<string, str
   Object.fromEntries(names.map((name) => [name, `${module}#${name} as Core${name}`]));
 
 /** A front end's typed documents: `graphql('query …')` in its operations.ts knows the answers' types. */
-const frontEnd = (name: string): Types.ConfiguredOutput => ({
-  documents: `examples/${name}/src/operations.ts`,
+const frontEnd: Types.ConfiguredOutput = {
+  documents: 'examples/front-end/operations.ts',
   preset: 'client',
   presetConfig: { fragmentMasking: false },
   config: {
@@ -24,7 +24,7 @@ const frontEnd = (name: string): Types.ConfiguredOutput => ({
     strictScalars: true,
     scalars: { ByteCount: 'number', DateTime: 'string', Upload: { input: 'Blob', output: 'never' } },
   },
-});
+};
 
 /** Which types each interface and union may be, for Apollo's cache. Elsewhere: the plugin @graphql-codegen/fragment-matcher. */
 function possibleTypes(schema: GraphQLSchema): string {
@@ -45,9 +45,8 @@ const madeBy = (make: (schema: GraphQLSchema) => string): Types.ConfiguredOutput
 const config: CodegenConfig = {
   schema: 'schema.graphql',
   generates: {
-    'examples/apollo/src/generated/': frontEnd('apollo'),
+    'examples/front-end/generated/': frontEnd,
     'examples/apollo/src/generated/possible-types.ts': madeBy(possibleTypes),
-    'examples/urql/src/generated/': frontEnd('urql'),
     'src/graphql/generated.ts': {
       plugins: ['typescript', 'typescript-resolvers'],
       config: {

@@ -4,11 +4,10 @@ import type { ChildProcess } from 'node:child_process';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { listenOnLoopback } from './port.js';
+import { freePort } from './port.js';
 
 const ADDRESS = '127.0.0.1';
 /** Between the choice of a free port and the server's bind another process may take it. */
@@ -123,13 +122,6 @@ async function firstFree(launch: (port: number) => Promise<ChildProcess>): Promi
       if (attempt === START_ATTEMPTS) throw error;
     }
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  const port = await listenOnLoopback(server);
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
 
 /** Resolves when it accepts connections. */

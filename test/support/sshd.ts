@@ -14,11 +14,10 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { once } from 'node:events';
-import { createServer } from 'node:net';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { listenOnLoopback } from './port.js';
+import { freePort } from './port.js';
 
 const SSHD = '/usr/sbin/sshd';
 /** Where distributions put it: Debian, Fedora, Arch, macOS. */
@@ -248,14 +247,6 @@ async function startListener(directory: string): Promise<Listener> {
     });
   });
   return { process: child, exited, log: () => lines.join('\n') };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  const port = await listenOnLoopback(server);
-  server.close();
-  await once(server, 'close');
-  return port;
 }
 
 /** All that `pid` started, directly or not, by Linux's /proc; each session of sshd is a process group of its own. */

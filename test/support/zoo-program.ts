@@ -2,10 +2,10 @@
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { connect, createServer } from 'node:net';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { listenOnLoopback } from './port.js';
+import { freePort } from './port.js';
 
 /** Between the choice of a free port and the program's bind another process may take it. */
 const START_ATTEMPTS = 5;
@@ -118,14 +118,6 @@ function killChildren(pid: number): void {
       // It has ended meanwhile.
     }
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  const port = await listenOnLoopback(server);
-  server.close();
-  await once(server, 'close');
-  return port;
 }
 
 export interface ZooKey {

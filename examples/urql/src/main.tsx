@@ -4,7 +4,7 @@ import { Provider, useClient, useQuery } from 'urql';
 import { UploadPage } from '../../front-end/upload-page';
 import { useUpload } from '../../front-end/use-upload';
 import { createUrqlClient } from './client';
-import { HOSTS } from './operations';
+import { HOSTS } from '../../front-end/operations';
 import { upload } from './upload';
 
 /** Where the gateway is. Vite's server passes `/graphql` on, so in development it is where the page is. */

@@ -4,7 +4,7 @@ import { CombinedError } from 'urql';
 import { chunkOf, numbersIn, sha256 } from '../../front-end/chunks';
 import { UploadProblem, answerTo } from '../../front-end/patience';
 import type { FileRef, Job, RunOptions } from '../../front-end/use-upload';
-import { DIR_INFO, MERGE_FILE, MERGE_PROGRESS, UPLOAD_CHUNK, UPLOAD_STATUS } from './operations';
+import { DIR_INFO, MERGE_FILE, MERGE_PROGRESS, UPLOAD_CHUNK, UPLOAD_STATUS } from '../../front-end/operations';
 
 /** Chunks under way at the same time, so that the line isn't idle while one is acknowledged. */
 const LANES = 3;
