@@ -21,7 +21,7 @@ const READS_ENVIRONMENT = {
 };
 
 export default defineConfig(
-  { ignores: ['dist/', 'node_modules/', 'data/', 'coverage/', '**/generated.ts', '**/generated/'] },
+  { ignores: ['dist/', 'dist.*/', 'node_modules/', 'data/', 'coverage/', '**/generated.ts', '**/generated/'] },
   { linterOptions: { reportUnusedDisableDirectives: 'error' } },
   js.configs.recommended,
   {
@@ -60,7 +60,7 @@ export default defineConfig(
     },
   },
   {
-    files: ['src/**/*.ts'],
+    files: ['src/**/*.{ts,tsx}'],
     rules: {
       'no-console': 'error',
       'max-lines': ['error', { max: 400 }],
@@ -69,7 +69,7 @@ export default defineConfig(
     },
   },
   {
-    files: ['src/**/*.ts'],
+    files: ['src/**/*.{ts,tsx}'],
     ignores: ['src/config.ts', 'src/cli/**'],
     rules: {
       'no-restricted-syntax': [
@@ -85,7 +85,7 @@ export default defineConfig(
   },
   { files: ['src/cli/**/*.ts'], rules: { 'no-console': 'off' } },
   {
-    files: ['test/**/*.ts', 'bench/**/*.ts'],
+    files: ['test/**/*.{ts,tsx}', 'bench/**/*.ts'],
     rules: {
       // Tests hand wrong things over on purpose, and speak to answers whose type is the schema's business.
       '@typescript-eslint/no-unsafe-assignment': 'off',

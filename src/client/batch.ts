@@ -2,16 +2,13 @@
 
 import { Emitter } from './emitter.js';
 import type { UploadTarget } from './context.js';
-import { Slots } from './pace.js';
 import type { UploadSource } from './platform.js';
-import type { UploadProgress } from './progress.js';
+import { RateMeter, type UploadProgress } from './progress.js';
 import { RunningUpload, type Upload, type UploadResult, type UploadRoom } from './upload.js';
 
 export interface BatchTarget extends Omit<UploadTarget, 'path'> {
   /** Absolute path of a directory on the host; what is missing of it is made. */
   readonly directory: string;
-  /** Default: 3, so that small files don't wait for each other's answers. */
-  readonly filesAtOnce?: number | undefined;
 }
 
 export interface BatchProgress {
@@ -54,7 +51,6 @@ export interface UploadBatch {
   abort(): Promise<void>;
 }
 
-const FILES_AT_ONCE = 3;
 const PROGRESS_EVERY_MS = 100;
 
 export class BatchUpload implements UploadBatch {
@@ -65,16 +61,16 @@ export class BatchUpload implements UploadBatch {
   /** The last that was heard of each, so that the total costs the same for three files and ten thousand. */
   readonly #heard = new Map<Upload, Share>();
   readonly #total: { -readonly [Fact in keyof Share]: number } = { ...NOTHING };
+  readonly #rate = new RateMeter();
   #filesDone = 0;
   #filesFailed = 0;
   #progressAt = Number.NEGATIVE_INFINITY;
 
-  constructor(room: UploadRoom, sources: readonly UploadSource[], { directory, filesAtOnce, ...rest }: BatchTarget) {
-    const turns = new Slots(filesAtOnce ?? FILES_AT_ONCE);
+  constructor(room: UploadRoom, sources: readonly UploadSource[], { directory, ...rest }: BatchTarget) {
     this.#now = room.platform.now;
     this.uploads = sources.map((source) => {
       const path = `${directory.replace(/\/+$/, '')}/${source.relativePath ?? source.name}`;
-      return new RunningUpload(room, { source, target: { ...rest, path }, turns });
+      return new RunningUpload(room, { source, target: { ...rest, path } });
     });
     for (const upload of this.uploads) {
       this.#hear(upload, shareOf(upload.progress));
@@ -87,13 +83,17 @@ export class BatchUpload implements UploadBatch {
   }
 
   get progress(): BatchProgress {
-    const { leftBytes, ...bytes } = this.#total;
+    const { totalBytes, resumedBytes, sentBytes, wireBytes, leftBytes } = this.#total;
+    const bytesPerSecond = this.#rate.bytesPerSecond(this.#now(), wireBytes);
     return {
       files: this.uploads.length,
       filesDone: this.#filesDone,
       filesFailed: this.#filesFailed,
-      ...bytes,
-      etaSeconds: bytes.bytesPerSecond > 0 ? leftBytes / bytes.bytesPerSecond : undefined,
+      totalBytes,
+      resumedBytes,
+      sentBytes,
+      bytesPerSecond,
+      etaSeconds: bytesPerSecond > 0 ? leftBytes / bytesPerSecond : undefined,
     };
   }
 
@@ -132,7 +132,7 @@ export class BatchUpload implements UploadBatch {
     );
     if (outcome.status === 'done') this.#filesDone += 1;
     else this.#filesFailed += 1;
-    this.#hear(upload, { ...shareOf(upload.progress), bytesPerSecond: 0, leftBytes: 0 });
+    this.#hear(upload, { ...shareOf(upload.progress), leftBytes: 0 });
     this.#emitter.emit('file', outcome);
     this.#emitProgress(0);
     return outcome;
@@ -142,6 +142,7 @@ export class BatchUpload implements UploadBatch {
     const before = this.#heard.get(upload) ?? NOTHING;
     for (const fact of FACTS) this.#total[fact] += share[fact] - before[fact];
     this.#heard.set(upload, share);
+    if (share.wireBytes > before.wireBytes) this.#rate.record(this.#now(), this.#total.wireBytes);
   }
 
   #emitProgress(notWithinMs: number): void {
@@ -152,10 +153,10 @@ export class BatchUpload implements UploadBatch {
   }
 }
 
-const NOTHING = { totalBytes: 0, resumedBytes: 0, sentBytes: 0, leftBytes: 0, bytesPerSecond: 0 };
+const NOTHING = { totalBytes: 0, resumedBytes: 0, sentBytes: 0, wireBytes: 0, leftBytes: 0 };
 type Share = Readonly<typeof NOTHING>;
 const FACTS = Object.keys(NOTHING) as (keyof Share)[];
 
-function shareOf({ totalBytes, resumedBytes, sentBytes, bytesPerSecond }: UploadProgress): Share {
-  return { totalBytes, resumedBytes, sentBytes, leftBytes: totalBytes - resumedBytes - sentBytes, bytesPerSecond };
+function shareOf({ totalBytes, resumedBytes, sentBytes, wireBytes }: UploadProgress): Share {
+  return { totalBytes, resumedBytes, sentBytes, wireBytes, leftBytes: totalBytes - resumedBytes - sentBytes };
 }

@@ -39,7 +39,7 @@ export class BlobSource implements UploadSource {
       }
       if (left > 0) throw new SourceChangedError(`${this.name} became shorter while it was read`);
     } catch (error) {
-      throw this.#translated(error);
+      throw await this.#reasonOf(error);
     } finally {
       // What was read ahead isn't wanted; there is nobody to tell that it can't be dropped.
       reader.cancel().catch(() => undefined);
@@ -60,8 +60,17 @@ export class BlobSource implements UploadSource {
     }
   }
 
+  /** Of a file that changes while a stream of it is open Chromium says "network error" only; looked at anew, it says why. */
+  async #reasonOf(error: unknown): Promise<unknown> {
+    const hasChanged = await this.hasChanged().catch(() => false);
+    return hasChanged ? this.#changed() : this.#translated(error);
+  }
+
   #translated(error: unknown): unknown {
-    if (!(error instanceof Error) || !GONE.includes(error.name)) return error;
+    return error instanceof Error && GONE.includes(error.name) ? this.#changed() : error;
+  }
+
+  #changed(): SourceChangedError {
     return new SourceChangedError(`${this.name} was changed or removed since it was chosen`);
   }
 }

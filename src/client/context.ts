@@ -2,9 +2,10 @@
 
 import type { Gate } from './gate.js';
 import type { Gateway } from './gateway.js';
+import type { MergeFeeds } from './merge-feed.js';
 import type { FileExists, FileRef } from './operations.js';
 import type { Pace } from './pace.js';
-import type { Platform, UploadSource } from './platform.js';
+import type { Hashing, Platform, UploadSource } from './platform.js';
 import type { ProgressMeter, UploadPhase, UploadProgress } from './progress.js';
 import type { Retries, Retry } from './retry.js';
 
@@ -38,7 +39,10 @@ export interface UploadTarget {
 
 export interface UploadContext {
   readonly gateway: Gateway;
+  readonly feeds: MergeFeeds;
   readonly platform: Platform;
+  /** The platform's, with patience. */
+  readonly hashing: Hashing;
   readonly retries: Retries;
   readonly gate: Gate;
   readonly pace: Pace;
@@ -51,5 +55,6 @@ export interface UploadContext {
   readonly signal: AbortSignal;
   readonly emit: <Name extends keyof UploadEvents>(name: Name, event: UploadEvents[Name]) => void;
   readonly emitProgress: () => void;
-  readonly enter: (phase: UploadPhase) => void;
+  /** Resolves when it is the upload's turn to do that. */
+  readonly enter: (phase: 'sending' | 'merging') => Promise<void>;
 }

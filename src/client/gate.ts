@@ -1,26 +1,26 @@
 // Pausing: a gate that every step of an upload passes.
 
-/** Open at first. Closing it cuts the work that is passing; once it is open again that work begins anew. */
+/**
+ * Open at first. Closing it cuts the work that is passing; once it is open again that work begins anew. Everyone who passes has a signal
+ * of their own: Node warns of signals that more than ten listen to.
+ */
 export class Gate {
-  #cutting = new AbortController();
+  #isOpen = true;
+  readonly #passing = new Set<AbortController>();
   readonly #waiting = new Set<() => void>();
 
   get isOpen(): boolean {
-    return !this.#cutting.signal.aborted;
-  }
-
-  /** Aborts when the gate is closed the next time. */
-  get closing(): AbortSignal {
-    return this.#cutting.signal;
+    return this.#isOpen;
   }
 
   close(): void {
-    this.#cutting.abort();
+    this.#isOpen = false;
+    for (const cutting of [...this.#passing]) cutting.abort();
   }
 
   open(): void {
-    if (this.isOpen) return;
-    this.#cutting = new AbortController();
+    if (this.#isOpen) return;
+    this.#isOpen = true;
     for (const goOn of [...this.#waiting]) goOn();
   }
 
@@ -44,13 +44,25 @@ export class Gate {
   async through<T>(work: (signal: AbortSignal) => Promise<T>, signal: AbortSignal): Promise<T> {
     for (;;) {
       await this.passed(signal);
-      const cut = this.#cutting.signal;
+      const passage: { cut?: AbortSignal } = {};
       try {
-        return await either([signal, cut], work);
+        return await this.untilClosed((cut) => work((passage.cut = cut)), signal);
       } catch (error) {
         signal.throwIfAborted();
-        if (!cut.aborted) throw error;
+        if (passage.cut?.aborted !== true) throw error;
       }
+    }
+  }
+
+  /** Runs `work` once, with a signal that aborts when the gate is closed (at once if it is) or `signal` aborts. */
+  async untilClosed<T>(work: (signal: AbortSignal) => Promise<T>, signal: AbortSignal): Promise<T> {
+    const cutting = new AbortController();
+    this.#passing.add(cutting);
+    if (!this.#isOpen) cutting.abort();
+    try {
+      return await either([signal, cutting.signal], work);
+    } finally {
+      this.#passing.delete(cutting);
     }
   }
 }

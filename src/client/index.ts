@@ -5,5 +5,5 @@
 
 export * from './surface.js';
 export { Uploader, connectGateway, type NodeUploaderOptions as UploaderOptions } from './node/uploader.js';
-export { FileSource } from './node/file-source.js';
-export { nodePlatform } from './node/platform.js';
+export { FileSource, type FileSourceOptions } from './node/file-source.js';
+export { nodePlatform, type NodePlatformOptions } from './node/platform.js';

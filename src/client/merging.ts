@@ -2,9 +2,11 @@
 
 import type { UploadContext } from './context.js';
 import { AbortedError, GatewayError, NetworkError, ProblemError } from './errors.js';
-import { either } from './gate.js';
-import { isTerminal, watchByEvents, watchByWebSocket, type MergeFeedOptions } from './merge-feed.js';
-import type { ChunkRange, FileExists, IfExists, MergeProgress, Problem } from './operations.js';
+import { Gate } from './gate.js';
+import { isTerminal, type MergeFeeds } from './merge-feed.js';
+import type { ChunkRange, FileExists, FileRef, IfExists, MergeProgress, Problem } from './operations.js';
+import type { Platform } from './platform.js';
+import { Retries, type RetryPolicy } from './retry.js';
 import type { SendOutcome } from './sending.js';
 
 /** What the person has allowed about a file that is at the path. */
@@ -14,7 +16,6 @@ export interface Permission {
 }
 
 export interface MergeSteps {
-  readonly endpoint: string;
   readonly chunkCount: number;
   /** `sha256:<hex>` of the whole content. */
   readonly digest: string;
@@ -41,7 +42,7 @@ const FEED_PAUSE_MS = 1_000;
 export async function merge(context: UploadContext, steps: MergeSteps): Promise<MergeOutcome> {
   const { gateway, retries, file, signal } = context;
   const { chunkCount, digest } = steps;
-  const feed = new Feed(context, steps.endpoint);
+  const feed = new Feed(context);
   let { permission } = steps;
   for (let remedies = 0; ;) {
     const answer = await retries.run((cut) => gateway.mergeFile(file, { chunkCount, digest, ...permission }, cut), signal);
@@ -88,20 +89,18 @@ async function pauseForRetry({ platform, emit, signal }: UploadContext, problem:
   await platform.wait(delayMs, signal);
 }
 
-/** Follows one merge over as many subscriptions as it takes, WebSocket and events in turn. */
+/** Follows one merge over as many subscriptions as it takes. */
 class Feed {
   readonly #context: UploadContext;
-  readonly #endpoint: string;
   #silent = 0;
 
-  constructor(context: UploadContext, endpoint: string) {
+  constructor(context: UploadContext) {
     this.#context = context;
-    this.#endpoint = endpoint;
   }
 
   /** The terminal state, or `undefined` after a pause when the subscription was lost before it. */
   async follow(first: MergeProgress): Promise<MergeProgress | undefined> {
-    const { meter, emitProgress, emit, gate, gateway, platform, file, signal } = this.#context;
+    const { meter, emitProgress, emit, gate, feeds, platform, file, signal } = this.#context;
     let latest = first;
     let events = 0;
     const onProgress = (progress: MergeProgress) => {
@@ -113,29 +112,59 @@ class Feed {
     meter.merging(first);
     emitProgress();
     if (isTerminal(first)) return first;
-    const paused = gate.closing;
-    const feed: Omit<MergeFeedOptions, 'signal'> = {
-      endpoint: this.#endpoint,
-      transport: gateway.transport,
-      platform,
-      file,
-      onProgress,
-    };
-    const watch = platform.webSocket === undefined || this.#silent % 2 === 1 ? watchByEvents : watchByWebSocket;
+    let isPaused = () => false;
     let lost: unknown = new NetworkError('the subscription ended before the merge');
     try {
-      await either([signal, paused], (cut) => watch({ ...feed, signal: cut }));
+      await gate.untilClosed(async (cut) => {
+        isPaused = () => cut.aborted;
+        await feeds.watch({ file, onProgress, signal: cut });
+      }, signal);
     } catch (error) {
       signal.throwIfAborted();
       lost = error;
     }
     if (isTerminal(latest)) return latest;
-    if (paused.aborted) return undefined; // The merge itself goes on; it is asked for again once this upload may.
+    if (isPaused()) return undefined; // The merge itself goes on; it is asked for again once this upload may.
     this.#silent = events === 0 ? this.#silent + 1 : 0;
     if (this.#silent > MAX_SILENT_FEEDS || !isPassing(lost)) throw lost;
     emit('retry', { code: 'NETWORK', message: lost.message, attempt: this.#silent, delayMs: FEED_PAUSE_MS });
     await platform.wait(FEED_PAUSE_MS, signal);
     return undefined;
+  }
+}
+
+interface Following {
+  readonly feeds: MergeFeeds;
+  readonly platform: Platform;
+  readonly policy: RetryPolicy;
+  readonly onProgress: (progress: MergeProgress) => void;
+  readonly signal: AbortSignal;
+}
+
+/** Follows an upload that goes on elsewhere, over as many subscriptions as it takes, to its last state. See `Uploader.watch`. */
+export async function follow(
+  file: FileRef,
+  { feeds, platform, policy, onProgress, signal }: Following,
+): Promise<MergeProgress> {
+  const gate = new Gate(); // Stays open.
+  const patience = { ...policy, firstAnswerPatienceMs: policy.patienceMs };
+  const retries = new Retries({ policy: patience, platform, gate, onRetry: () => undefined });
+  // A subscription that told something was a success, however it ended; only those that tell nothing try the patience.
+  const attempt = async (cut: AbortSignal) => {
+    let latest: MergeProgress | undefined;
+    const hear = (progress: MergeProgress) => onProgress((latest = progress));
+    try {
+      await feeds.watch({ file, onProgress: hear, signal: cut });
+    } catch (error) {
+      if (latest === undefined || !isPassing(error)) throw error;
+    }
+    if (latest === undefined) throw new NetworkError('the subscription ended without a word');
+    return { __typename: 'Heard', latest } as const;
+  };
+  for (;;) {
+    const { latest } = await retries.run(attempt, signal);
+    if (isTerminal(latest)) return latest;
+    await platform.wait(FEED_PAUSE_MS, signal);
   }
 }
 

@@ -1,10 +1,21 @@
 // How many requests with chunks are on the wire at the same time.
 
-/** Lets at most `limit` pieces of work run at once, first come, first served. */
+interface Asker {
+  readonly admit: () => void;
+  state: 'waiting' | 'admitted' | 'gone';
+}
+
+/** Taking the first out of a long array moves all others: those that have left are taken out together, when they are most of it. */
+const TIDY_FROM = 1_000;
+
+/** Lets at most `limit` pieces of work run at once, first come, first served. One that waits costs the same among three and among 100 000. */
 export class Slots {
   #limit: number;
   #taken = 0;
-  readonly #queue: (() => void)[] = [];
+  #waiting = 0;
+  /** From `#first` on; who has left stays until it would have been its turn. */
+  #queue: Asker[] = [];
+  #first = 0;
 
   constructor(limit: number) {
     this.#limit = limit;
@@ -22,46 +33,140 @@ export class Slots {
 
   /** How many wait for their turn. */
   get waiting(): number {
-    return this.#queue.length;
+    return this.#waiting;
+  }
+
+  /** Calls `admit` when a slot is free, before it returns if one is now. What it returns leaves the queue or gives the slot back, once. */
+  ask(admit: () => void): () => void {
+    const asker: Asker = { admit, state: 'waiting' };
+    this.#queue.push(asker);
+    this.#waiting += 1;
+    this.#admit();
+    return () => {
+      if (asker.state === 'gone') return;
+      if (asker.state === 'waiting') this.#waiting -= 1;
+      else this.#taken -= 1;
+      asker.state = 'gone';
+      // Later: whoever lets many go in one turn, those that wait included, doesn't have the next one begin in between.
+      queueMicrotask(() => this.#admit());
+    };
   }
 
   /** Rejects with the signal's reason when that aborts before the turn came; afterwards the work itself has to heed it. */
   async use<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> {
-    await this.#turn(signal);
+    const leave = await this.#turn(signal);
     try {
       return await work();
     } finally {
-      this.#taken -= 1;
-      this.#admit();
+      leave();
     }
   }
 
-  async #turn(signal: AbortSignal): Promise<void> {
+  async #turn(signal: AbortSignal): Promise<() => void> {
     signal.throwIfAborted();
-    await new Promise<void>((resolve, reject) => {
-      const admitted = () => {
-        signal.removeEventListener('abort', leave);
-        resolve();
-      };
-      const leave = () => {
-        this.#queue.splice(this.#queue.indexOf(admitted), 1);
+    return await new Promise<() => void>((resolve, reject) => {
+      const end = () => {
+        leave();
         reject(signal.reason as Error);
       };
-      signal.addEventListener('abort', leave, { once: true });
-      this.#queue.push(admitted);
-      this.#admit();
+      signal.addEventListener('abort', end);
+      const leave = this.ask(() => {
+        signal.removeEventListener('abort', end);
+        // Not before `ask` has returned.
+        queueMicrotask(() => resolve(leave));
+      });
     });
   }
 
   #admit(): void {
     while (this.#taken < this.#limit) {
-      const next = this.#queue.shift();
-      if (next === undefined) return;
+      const next = this.#queue[this.#first];
+      if (next === undefined) {
+        this.#queue = [];
+        this.#first = 0;
+        return;
+      }
+      this.#first += 1;
+      if (this.#first > TIDY_FROM && this.#first > this.#queue.length / 2) {
+        this.#queue = this.#queue.slice(this.#first);
+        this.#first = 0;
+      }
+      if (next.state === 'gone') continue;
+      this.#waiting -= 1;
       this.#taken += 1;
-      next();
+      next.state = 'admitted';
+      next.admit();
     }
   }
 }
+
+/** Far more than a gateway merges at the same time; what else was sent would only wait there, in ever greater number. */
+const MERGES_AT_ONCE = 32;
+
+/** Whose turn it is among the uploads of one uploader: to send, or to be merged. */
+export class Turns {
+  readonly sending: Slots;
+  readonly merging = new Slots(MERGES_AT_ONCE);
+
+  constructor(filesAtOnce: number) {
+    this.sending = new Slots(filesAtOnce);
+  }
+}
+
+/** One upload's turn. */
+export class Turn {
+  readonly #turns: Turns;
+  #kind: keyof Turns | undefined;
+  #isHeld = false;
+  #leave: () => void = LEFT;
+
+  constructor(turns: Turns) {
+    this.#turns = turns;
+  }
+
+  get isWaiting(): boolean {
+    return this.#kind !== undefined && !this.#isHeld;
+  }
+
+  /**
+   * Calls `onTurn` once it has a turn of that kind, before it returns if one is free. A turn to send is kept until there is one to be
+   * merged, so that no more is sent than can be merged; the other way round nobody waits with a turn.
+   */
+  ask(kind: keyof Turns, onTurn: () => void): void {
+    if (kind === this.#kind) {
+      if (this.#isHeld) onTurn();
+      return;
+    }
+    const leaveLast = this.#leave;
+    if (kind === 'sending') leaveLast();
+    this.#kind = kind;
+    this.#isHeld = false;
+    let hasReturned = false;
+    const leave = this.#turns[kind].ask(() => {
+      this.#isHeld = true;
+      leaveLast();
+      if (hasReturned) onTurn();
+    });
+    this.#leave = () => {
+      leave();
+      leaveLast();
+    };
+    hasReturned = true;
+    // Only now, when whoever is called may also give it back.
+    if (!this.isWaiting) onTurn();
+  }
+
+  /** Or leaves the queue. */
+  giveBack(): void {
+    const leave = this.#leave;
+    this.#kind = undefined;
+    this.#isHeld = false;
+    this.#leave = LEFT;
+    leave();
+  }
+}
+
+const LEFT = () => undefined;
 
 /** Long enough that chunks which end in bursts don't look like a change, short enough to find the best within the first file. */
 const WINDOW_MS = 2_000;

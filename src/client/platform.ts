@@ -74,6 +74,8 @@ export interface Platform {
   readonly send: (request: HttpRequest) => Promise<HttpResponse>;
   /** A WebSocket constructor; `undefined`: merge progress comes as server-sent events. */
   readonly webSocket: unknown;
+  /** Streams of server-sent events that may be open at the same time: they take connections from chunks where those are few. */
+  readonly eventStreams: number;
   /** Milliseconds on a clock that never goes back. */
   readonly now: () => number;
   /** Resolves after `ms`, or rejects with the signal's reason. */
@@ -104,4 +106,6 @@ export interface UploadSource {
   blob?(offset: number, length: number): Blob;
   /** Whether size or modification time are no longer those above. */
   hasChanged(): Promise<boolean>;
+  /** Gives back what reading has taken; reading once more takes it anew. Called when an upload of this source is over, however it ended. */
+  close?(): Promise<void>;
 }

@@ -1,5 +1,6 @@
 // How far an upload is, in bytes that have really moved.
 
+import { chunkSpan, type ChunkPlan } from './chunks.js';
 import type { MergeProgress } from './operations.js';
 
 /** See `upload.ts` for what follows what. */
@@ -27,6 +28,10 @@ export interface UploadProgress {
   /** The newest state of the merge, once it began. */
   readonly merge: MergeProgress | undefined;
 }
+
+/** What a byte of `Upload.chunkStates()` says: the chunk isn't on the host, or is on its way in an attempt that runs, or is there. */
+export const CHUNK_STATE = { missing: 0, moving: 1, stored: 2 } as const;
+export type ChunkState = (typeof CHUNK_STATE)[keyof typeof CHUNK_STATE];
 
 /** Long enough to be calm with chunks that are acknowledged in bursts, short enough to show a stall soon. */
 const RATE_WINDOW_MS = 8_000;
@@ -59,12 +64,16 @@ export interface Flight {
   land(): void;
 }
 
-/** Counts one upload's bytes. */
+const NO_CHUNKS = new Uint8Array();
+
+/** Counts one upload's bytes, and knows its chunks. */
 export class ProgressMeter {
   readonly #totalBytes: number;
   readonly #now: () => number;
   #rate = new RateMeter();
-  #phase: UploadPhase = 'preparing';
+  #phase: UploadPhase = 'waiting';
+  #plan: ChunkPlan | undefined;
+  #states = NO_CHUNKS;
   #resumedBytes: number | undefined;
   #storedBytes = 0;
   #flyingBytes = 0;
@@ -72,7 +81,6 @@ export class ProgressMeter {
   #wireBytes = 0;
   #hashedBytes = 0;
   #chunksDone = 0;
-  #chunkCount = 0;
   #merge: MergeProgress | undefined;
 
   constructor(totalBytes: number, now: () => number) {
@@ -80,16 +88,23 @@ export class ProgressMeter {
     this.#now = now;
   }
 
+  /** By index less one, `CHUNK_STATE`. Changes by itself; another one with each `opened`. */
+  get states(): Uint8Array {
+    return this.#states;
+  }
+
   enter(phase: UploadPhase): void {
     this.#phase = phase;
   }
 
   /** What the host says is there; asked again after the gateway forgot the upload. */
-  opened(stored: { readonly bytes: number; readonly chunks: number; readonly chunkCount: number }): void {
-    this.#resumedBytes ??= stored.bytes;
-    this.#storedBytes = stored.bytes;
-    this.#chunksDone = stored.chunks;
-    this.#chunkCount = stored.chunkCount;
+  opened(plan: ChunkPlan, stored: Iterable<number>): void {
+    this.#plan = plan;
+    this.#states = new Uint8Array(plan.chunkCount);
+    this.#storedBytes = 0;
+    this.#chunksDone = 0;
+    for (const index of stored) this.#turn(index, CHUNK_STATE.stored);
+    this.#resumedBytes ??= this.#storedBytes;
     this.#hashedBytes = 0;
     this.#rate.record(this.#now(), this.#wireBytes);
   }
@@ -99,20 +114,19 @@ export class ProgressMeter {
   }
 
   /** A chunk that was thought to be there isn't. */
-  unstored(bytes: number): void {
-    this.#storedBytes -= bytes;
-    this.#chunksDone -= 1;
+  unstored(index: number): void {
+    this.#turn(index, CHUNK_STATE.missing);
   }
 
-  stored(bytes: number): void {
-    this.#storedBytes += bytes;
-    this.#chunksDone += 1;
+  stored(index: number): void {
+    this.#turn(index, CHUNK_STATE.stored);
     this.#raise();
   }
 
-  flight(): Flight {
+  flight(index: number): Flight {
     let bytes = 0;
     let landed = false;
+    this.#turn(index, CHUNK_STATE.moving);
     return {
       moved: (moved) => {
         this.#wireBytes += moved;
@@ -126,6 +140,7 @@ export class ProgressMeter {
         landed = true;
         this.#flyingBytes -= bytes;
         bytes = 0;
+        if (this.#states[index - 1] === CHUNK_STATE.moving) this.#turn(index, CHUNK_STATE.missing);
       },
     };
   }
@@ -134,6 +149,8 @@ export class ProgressMeter {
   landed(): void {
     this.#resumedBytes ??= this.#totalBytes;
     this.#storedBytes = this.#totalBytes;
+    this.#states.fill(CHUNK_STATE.stored);
+    this.#chunksDone = this.#states.length;
     this.#raise();
   }
 
@@ -158,11 +175,20 @@ export class ProgressMeter {
       wireBytes: this.#wireBytes,
       hashedBytes: this.#hashedBytes,
       chunksDone: this.#chunksDone,
-      chunkCount: this.#chunkCount,
+      chunkCount: this.#states.length,
       bytesPerSecond,
       etaSeconds: bytesPerSecond > 0 ? remainingBytes / bytesPerSecond : undefined,
       merge: this.#merge,
     };
+  }
+
+  #turn(index: number, state: ChunkState): void {
+    if (this.#plan === undefined) return;
+    const { length } = chunkSpan(this.#plan, index);
+    const change = Number(state === CHUNK_STATE.stored) - Number(this.#states[index - 1] === CHUNK_STATE.stored);
+    this.#states[index - 1] = state;
+    this.#chunksDone += change;
+    this.#storedBytes += change * length;
   }
 
   #raise(): void {

@@ -3,7 +3,7 @@
 import { describeError, GatewayError, GaveUpError, NetworkError } from './errors.js';
 import { either, type Gate } from './gate.js';
 import type { Refused, TryAgainLater } from './operations.js';
-import type { Platform } from './platform.js';
+import type { Hashing, Platform } from './platform.js';
 
 export interface RetryPolicy {
   /** Wait before the second attempt; doubled each time. Default: 250. */
@@ -164,7 +164,8 @@ export class Retries {
     const waking = new AbortController();
     const unsubscribe = this.#platform.network?.onOnline(() => waking.abort());
     try {
-      await either([signal, this.#gate.closing, waking.signal], (ended) => this.#platform.wait(ms, ended));
+      const wait = (cut: AbortSignal) => either([cut, waking.signal], (ended) => this.#platform.wait(ms, ended));
+      await this.#gate.untilClosed(wait, signal);
     } catch (error) {
       signal.throwIfAborted();
       if (!waking.signal.aborted && this.#gate.isOpen) throw error;
@@ -173,6 +174,25 @@ export class Retries {
     }
     await this.#gate.passed(signal);
   }
+}
+
+/** Hashing whose code may have to come over the network first, and then is asked for again like everything else that does. */
+export function patientHashing(hashing: Hashing, retries: Retries): Hashing {
+  const patient = async (work: (signal: AbortSignal) => Promise<string>, signal: AbortSignal) => {
+    const attempt = async (cut: AbortSignal) => ({ __typename: 'Digest', digest: await work(cut) }) as const;
+    return (await retries.run(attempt, signal)).digest;
+  };
+  return {
+    digest: (source, spans, signal) => patient((cut) => hashing.digest(source, spans, cut), signal),
+    pass(source, signal) {
+      const pass = hashing.pass(source, signal);
+      return {
+        chunk: (span) => patient(() => pass.chunk(span), signal),
+        whole: () => patient(() => pass.whole(), signal),
+        end: () => pass.end(),
+      };
+    },
+  };
 }
 
 /** `UPLOAD_UNKNOWN` has a remedy of its own, whatever its `retryable`: asking for the status again. */

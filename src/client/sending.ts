@@ -4,7 +4,6 @@ import { chunkSpan, type ChunkPlan, type ChunkSpan } from './chunks.js';
 import type { UploadContext } from './context.js';
 import type { HashedChunk } from './digests.js';
 import { AbortedError, NetworkError, ProblemError, SourceChangedError } from './errors.js';
-import { either } from './gate.js';
 import type { UploadChunkAnswer, UploadFinished } from './operations.js';
 
 /** `unknown`: the gateway no longer has this upload as the caller's; its status must be asked again. */
@@ -27,7 +26,13 @@ export async function sendChunks(
   plan: ChunkPlan,
   chunks: AsyncGenerator<HashedChunk, void>,
 ): Promise<SendOutcome> {
-  const ending = new AbortController();
+  // One for each: see `Gate`.
+  const endings = Array.from({ length: context.parallel }, () => new AbortController());
+  const state = { hasEnded: false };
+  const end = () => {
+    state.hasEnded = true;
+    for (const ending of endings) ending.abort();
+  };
   let outcome: SendOutcome = { kind: 'sent' };
   let failure: { readonly error: unknown } | undefined;
 
@@ -40,20 +45,21 @@ export async function sendChunks(
         const result = await sendChunk(context, plan, next.value, signal);
         if (result.kind === 'sent') continue;
         outcome = result;
-        ending.abort();
+        end();
         return;
       }
     } catch (error) {
       // What fails because we cancelled it isn't why we did.
-      if (!ending.signal.aborted) failure = { error };
-      ending.abort();
+      if (!state.hasEnded) failure = { error };
+      end();
     }
   };
   try {
-    await either([context.signal, ending.signal], async (signal) => {
-      await Promise.all(Array.from({ length: context.parallel }, () => sender(signal)));
-    });
+    context.signal.addEventListener('abort', end);
+    if (context.signal.aborted) end();
+    await Promise.all(endings.map(({ signal }) => sender(signal)));
   } finally {
+    context.signal.removeEventListener('abort', end);
     await chunks.return();
   }
   context.signal.throwIfAborted();
@@ -77,7 +83,7 @@ async function sendChunk(
       case 'UploadFinished':
         return { kind: 'finished', finished: answer };
       case 'DigestMismatch':
-        if ((await context.platform.hashing.digest(context.source, [span], signal)) !== digest) throw changedWhileSending();
+        if ((await context.hashing.digest(context.source, [span], signal)) !== digest) throw changedWhileSending();
         if (mismatches >= MISMATCH_ATTEMPTS) throw new ProblemError(answer);
         context.emit('retry', { code: answer.code, message: answer.message, attempt: mismatches, delayMs: 0 });
         continue;
@@ -114,7 +120,7 @@ async function fly(
   signal: AbortSignal,
 ): Promise<UploadChunkAnswer> {
   const { offset, length } = span;
-  const flight = meter.flight();
+  const flight = meter.flight(index);
   try {
     const answer = await gateway.uploadChunk(file, {
       index,
@@ -129,7 +135,7 @@ async function fly(
     });
     if (answer.__typename === 'ChunkStored') {
       flight.land();
-      meter.stored(length);
+      meter.stored(index);
     }
     return answer;
   } finally {

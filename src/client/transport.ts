@@ -30,6 +30,7 @@ export interface ConnectionParams extends Record<string, unknown> {
 
 const DEFAULT_IDLE_TIMEOUT_MS = 60_000;
 const MASKED_ERROR = 'INTERNAL_SERVER_ERROR';
+const BEARER = 'Bearer ';
 const UNAUTHENTICATED = 'UNAUTHENTICATED';
 /** 408 and 425 ask for another attempt, 429 and 503 for a later one; 500, 502, 504 come from proxies while a gateway restarts. */
 const RETRYABLE_STATUSES: readonly number[] = [408, 425, 429, 500, 502, 503, 504];
@@ -101,9 +102,16 @@ export class Transport {
     const token = await this.#token();
     const { personId } = this.#options;
     return {
-      ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+      ...(token === undefined ? {} : { authorization: BEARER + token }),
       ...(personId === undefined ? {} : { personId }),
     };
+  }
+
+  /** What it means that the gateway refused a connection with these; asks for another token first. */
+  async refusal({ authorization }: ConnectionParams): Promise<GatewayError> {
+    const token = authorization?.slice(BEARER.length);
+    if (token !== undefined && (await this.#renewed(token)) !== token) return tokenRenewed();
+    return new GatewayError(UNAUTHENTICATED, 'the gateway refused who we are', { retryable: false });
   }
 
   async #post(
@@ -133,7 +141,7 @@ export class Transport {
         // Lets a multipart request through the gateway's guard against cross-site forms.
         'apollo-require-preflight': '1',
         'content-type': contentType,
-        ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+        ...(token === undefined ? {} : { authorization: BEARER + token }),
         ...(personId === undefined ? {} : { 'x-person-id': personId }),
       },
       body,
@@ -142,7 +150,7 @@ export class Transport {
       ...listeners,
     });
     if (token !== undefined && isUnauthenticated(response) && (await this.#renewed(token)) !== token) {
-      throw new GatewayError(UNAUTHENTICATED, 'the token was refused and renewed', { retryable: true, retryAfterMs: 0 });
+      throw tokenRenewed();
     }
     return response;
   }
@@ -166,6 +174,10 @@ export class Transport {
     const word = () => Math.floor(this.#platform.random() * 2 ** 32).toString(16);
     return `longshore-${word()}-${word()}-${word()}-${word()}`;
   }
+}
+
+function tokenRenewed(): GatewayError {
+  return new GatewayError(UNAUTHENTICATED, 'the token was refused and renewed', { retryable: true, retryAfterMs: 0 });
 }
 
 async function* once(piece: Uint8Array): AsyncIterable<Uint8Array> {

@@ -35,12 +35,10 @@ const CHUNKS_PER_PAGE = 1_000;
 /** Runs to the end. Rejects with the errors of `errors.ts`, what reading the source throws, or the signal's reason. */
 export class UploadRun {
   readonly #context: UploadContext;
-  readonly #endpoint: string;
   #permission: Permission;
 
-  constructor(context: UploadContext, endpoint: string) {
+  constructor(context: UploadContext) {
     this.#context = context;
-    this.#endpoint = endpoint;
     this.#permission = { ifExists: context.target.ifExists === 'replace' ? 'REPLACE' : 'ASK' };
   }
 
@@ -110,7 +108,7 @@ export class UploadRun {
       }
       if (!isConsistent(plan))
         throw new GatewayError('NOT_UNDERSTOOD', 'chunk size and count contradict', { retryable: false });
-      meter.opened({ bytes: answer.uploadedBytes, chunks: stored.size, chunkCount: plan.chunkCount });
+      meter.opened(plan, stored.keys());
       return { kind: 'opened', plan, stored };
     }
   }
@@ -122,7 +120,7 @@ export class UploadRun {
     const hashes: Hashes = { chunks: [], whole: undefined };
     const missing = missingChunks(context, plan, stored, hashes);
 
-    enter('sending');
+    await enter('sending');
     const outcome = await sendChunks(context, plan, ahead(missing, context.parallel));
     if (outcome.kind === 'finished') return landedBefore(outcome.finished);
     if (outcome.kind === 'unknown') return undefined;
@@ -130,16 +128,15 @@ export class UploadRun {
     if (whole === undefined) throw new Error('the digest pass ended early');
     if (await context.source.hasChanged()) throw changedWhileSending();
 
-    enter('merging');
+    await enter('merging');
     const merged = await merge(context, {
-      endpoint: this.#endpoint,
       chunkCount: plan.chunkCount,
       digest: `sha256:${whole}`,
       permission: this.#permission,
       sendAgain: async (ranges) => {
-        enter('sending');
+        await enter('sending');
         const sent = await this.#sendAgain(plan, hashes.chunks, ranges);
-        enter('merging');
+        await enter('merging');
         return sent;
       },
       askPermission: async (existing) => (this.#permission = await this.#askPermission(existing)),
@@ -150,7 +147,7 @@ export class UploadRun {
 
   async #sendAgain(plan: ChunkPlan, digests: readonly string[], ranges: readonly ChunkRange[]): Promise<SendOutcome> {
     const indexes = indexesOf(ranges);
-    for (const index of indexes) this.#context.meter.unstored(chunkSpan(plan, index).length);
+    for (const index of indexes) this.#context.meter.unstored(index);
     async function* again(): AsyncGenerator<HashedChunk, void> {
       for (const index of indexes) yield { index, digest: digests[index] ?? '' };
     }
@@ -177,12 +174,12 @@ interface Hashes {
  * upload before anything behind it is sent.
  */
 async function* missingChunks(
-  { source, platform, gate, meter, emitProgress, signal }: UploadContext,
+  { source, hashing, gate, meter, emitProgress, signal }: UploadContext,
   plan: ChunkPlan,
   stored: ReadonlyMap<number, string>,
   hashes: Hashes,
 ): AsyncGenerator<HashedChunk, void> {
-  const pass = digestPass(source, plan, platform.hashing, signal);
+  const pass = digestPass(source, plan, hashing, signal);
   try {
     for (;;) {
       await gate.passed(signal);

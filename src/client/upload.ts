@@ -3,6 +3,9 @@
 //   waiting → preparing → sending ⇄ merging → done      merging goes back to sending when the host lacks chunks
 //   any of these ⇄ paused                               `pause`, `resume`; what was known stays known
 //   any, paused too → failed | stopped | aborted        an error or no more patience, `stop`, `abort`
+//
+// It has a turn while it does anything, gives it back while it is paused, and another when it goes on to the merge: the wire is
+// for the next one then. Whatever it does passes a gate, which is open while it has the turn that its phase needs.
 
 import type { UploadContext, UploadEvents, UploadTarget } from './context.js';
 import { mayBe, quickHashCode } from './digests.js';
@@ -10,11 +13,12 @@ import { Emitter } from './emitter.js';
 import { AbortedError, GaveUpError, ProblemError, SourceChangedError, StoppedError } from './errors.js';
 import { Gate } from './gate.js';
 import type { Gateway } from './gateway.js';
-import type { FileRef } from './operations.js';
-import type { Pace, Slots } from './pace.js';
-import type { Platform, UploadSource } from './platform.js';
+import type { AbortUploadAnswer, FileRef } from './operations.js';
+import type { MergeFeeds } from './merge-feed.js';
+import { Turn, type Pace, type Turns } from './pace.js';
+import type { Hashing, Platform, UploadSource } from './platform.js';
 import { ProgressMeter, type UploadPhase, type UploadProgress } from './progress.js';
-import { Retries, type RetryPolicy } from './retry.js';
+import { patientHashing, Retries, type RetryPolicy } from './retry.js';
 import { UploadRun, type Landed } from './upload-run.js';
 
 export interface UploadResult extends Landed {
@@ -34,18 +38,23 @@ export interface Upload {
   /** The content's name. */
   readonly name: string;
   readonly target: UploadTarget;
-  /** Settles once, when nothing of the upload runs any more. Rejects with an `UploadError`, or what reading the source threw. */
+  /** Settles once, when nothing of the upload runs any more and its source is closed. Rejects with an `UploadError`, or what reading the source threw. */
   readonly done: Promise<UploadResult>;
   /** The present state, also between events. */
   readonly progress: UploadProgress;
+  /**
+   * State of each chunk by index less one, as `CHUNK_STATE`; empty until their number is known. Its bytes change by themselves, between
+   * events too; it is another array when the plan is another. To be read, not written.
+   */
+  chunkStates(): Uint8Array;
   /** Returns the function that unsubscribes. Listeners added in the same turn as `upload()` miss nothing. */
   on<Name extends keyof UploadEvents>(name: Name, listener: (event: UploadEvents[Name]) => void): () => void;
   /**
-   * Cuts all requests at once and sends nothing more until `resume()`. A merge goes on by itself meanwhile. The path stays ours on the
-   * gateway as long as its claims live (15 minutes by default); after that another may take it.
+   * Cuts all requests at once and sends nothing more until `resume()`; another upload has its turn meanwhile. A merge goes on by itself.
+   * The path stays ours on the gateway as long as its claims live (15 minutes by default); after that another may take it.
    */
   pause(): void;
-  /** Goes on at once, without asking anew or reading again what was compared. */
+  /** Goes on when it has a turn, at once if one is free, without asking anew or reading again what was compared. */
   resume(): void;
   /** Cuts all requests at once and leaves the upload resumable; `done` rejects with `StoppedError`. A merge goes on by itself. */
   stop(): void;
@@ -55,10 +64,11 @@ export interface Upload {
 
 /** What the uploads of one uploader share. */
 export interface UploadRoom {
-  readonly endpoint: string;
   readonly gateway: Gateway;
+  readonly feeds: MergeFeeds;
   readonly platform: Platform;
   readonly pace: Pace;
+  readonly turns: Turns;
   readonly parallel: number;
   readonly policy: RetryPolicy;
 }
@@ -68,41 +78,47 @@ export interface UploadJob {
   readonly target: UploadTarget;
   /** What was begun, when it is to be continued: its hash code counts, whatever this source's own would be. */
   readonly begun?: { readonly hashCode: string; readonly size: number } | undefined;
-  /** Whose turn it is, where uploads wait for each other. */
-  readonly turns?: Slots | undefined;
 }
 
 const PROGRESS_EVERY_MS = 100;
 
+/** What an upload needs from its first turn on. Thousands that wait do without. */
+interface Work {
+  readonly ending: AbortController;
+  readonly gate: Gate;
+  readonly retries: Retries;
+}
+
 export class RunningUpload implements Upload {
   readonly done: Promise<UploadResult>;
   readonly #emitter = new Emitter<UploadEvents>();
-  readonly #ending = new AbortController();
-  readonly #gate = new Gate();
   readonly #room: UploadRoom;
   readonly #job: UploadJob;
   readonly #meter: ProgressMeter;
-  readonly #retries: Retries;
-  /** For what comes from elsewhere than the gateway: in browsers the code that hashes. */
-  readonly #loading: Retries;
+  readonly #turn: Turn;
+  #resolve: (result: UploadResult) => void = () => undefined;
+  #reject: (reason: unknown) => void = () => undefined;
+  #work: Work | undefined;
   #file: FileRef | undefined;
-  /** Where the work is, whether it is paused or not. */
+  /** Where the work is, whether it waits, is paused, or not. */
   #phase: UploadPhase = 'preparing';
+  #isPaused = false;
+  #shown: UploadPhase = 'waiting';
   #progressAt = Number.NEGATIVE_INFINITY;
 
   constructor(room: UploadRoom, job: UploadJob) {
-    const { platform, policy } = room;
     this.#room = room;
     this.#job = job;
-    this.#meter = new ProgressMeter(job.source.size, platform.now);
-    const onRetry = (retry: UploadEvents['retry']) => this.#emitter.emit('retry', retry);
-    const retries = { policy, platform, gate: this.#gate, onRetry };
-    this.#retries = new Retries(retries);
-    this.#loading = new Retries({ ...retries, policy: { ...policy, firstAnswerPatienceMs: policy.patienceMs } });
-    if (job.turns !== undefined) this.#meter.enter((this.#phase = 'waiting'));
-    this.done = this.#run();
+    this.#meter = new ProgressMeter(job.source.size, room.platform.now);
+    this.#turn = new Turn(room.turns);
+    this.done = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
     // Whoever only listens to events has heard of the failure by `phase`; it isn't unhandled.
     this.done.catch(() => undefined);
+    // Lets the caller add listeners first.
+    queueMicrotask(() => this.#askForTurn());
   }
 
   get name(): string {
@@ -117,107 +133,132 @@ export class RunningUpload implements Upload {
     return this.#meter.snapshot();
   }
 
+  chunkStates(): Uint8Array {
+    return this.#meter.states;
+  }
+
   on<Name extends keyof UploadEvents>(name: Name, listener: (event: UploadEvents[Name]) => void): () => void {
     return this.#emitter.on(name, listener);
   }
 
   pause(): void {
-    if (isOver(this.#phase) || !this.#gate.isOpen) return;
-    this.#gate.close();
+    if (isOver(this.#phase) || this.#isPaused) return;
+    this.#isPaused = true;
+    this.#work?.gate.close();
+    this.#turn.giveBack();
     this.#show('paused');
   }
 
   resume(): void {
-    if (this.#gate.isOpen) return;
+    if (isOver(this.#phase) || !this.#isPaused) return;
+    this.#isPaused = false;
     this.#meter.restartRate();
-    this.#retries.forgetTrouble();
-    if (!isOver(this.#phase)) this.#show(this.#phase);
-    this.#gate.open();
+    this.#work?.retries.forgetTrouble();
+    this.#askForTurn();
   }
 
   stop(): void {
-    this.#ending.abort(new StoppedError());
+    this.#endWith(new StoppedError());
   }
 
   async abort(): Promise<void> {
-    this.#ending.abort(new AbortedError());
+    this.#endWith(new AbortedError());
     await this.done.catch(() => undefined); // Its failure is `done`'s to report.
-    const file = this.#file;
-    if (file === undefined) return;
-    this.#gate.open();
+    const [file, work] = [this.#file, this.#work];
+    if (file === undefined || work === undefined) return;
+    work.gate.open();
     const { signal } = new AbortController();
-    const answer = await this.#retries.run((cut) => this.#room.gateway.abortUpload(file, cut), signal);
-    if (answer.__typename === 'UploadAborted') return;
-    if (answer.__typename === 'UploadFinished') {
-      throw new ProblemError({
-        __typename: 'Refused',
-        code: 'ABORTED',
-        message: 'too late: the upload is finished',
-        retryable: false,
-      });
-    }
-    if (answer.code !== 'UPLOAD_UNKNOWN') throw new ProblemError(answer);
+    expectAborted(await work.retries.run((cut) => this.#room.gateway.abortUpload(file, cut), signal));
   }
 
-  async #run(): Promise<UploadResult> {
-    await Promise.resolve(); // Lets the caller add listeners first.
-    const { turns } = this.#job;
-    try {
-      return turns === undefined ? await this.#work() : await turns.use(() => this.#work(), this.#ending.signal);
-    } catch (error) {
-      this.#enter(phaseAfter(error));
-      throw error;
-    }
+  #endWith(error: StoppedError | AbortedError): void {
+    if (this.#work !== undefined) this.#work.ending.abort(error);
+    else if (!isOver(this.#phase)) void this.#end(phaseAfter(error), () => this.#reject(error));
   }
 
-  async #work(): Promise<UploadResult> {
-    const { platform, endpoint } = this.#room;
+  #askForTurn(): void {
+    if (isOver(this.#phase) || this.#isPaused) return;
+    this.#turn.ask(this.#phase === 'merging' ? 'merging' : 'sending', () => {
+      if (this.#work === undefined) this.#begin();
+      else this.#work.gate.open();
+      this.#show(this.#phase);
+    });
+    if (this.#turn.isWaiting) this.#show('waiting');
+  }
+
+  #begin(): void {
+    const gate = new Gate();
+    const work = (this.#work = { ending: new AbortController(), gate, retries: this.#retriesWith(gate) });
+    this.#upload(work).then(
+      (result) => this.#end('done', () => this.#resolve(result)),
+      (error: unknown) => this.#end(phaseAfter(error), () => this.#reject(error)),
+    );
+  }
+
+  async #upload(work: Work): Promise<UploadResult> {
+    const { platform, policy } = this.#room;
     const { source, target } = this.#job;
     const beganAt = platform.now();
-    this.#enter('preparing');
-    const { hashCode } = await this.#loading.run((cut) => this.#identify(cut), this.#ending.signal);
+    // In browsers the code that hashes comes from elsewhere than the gateway's answers do: it has a patience of its own.
+    const loading = this.#retriesWith(work.gate, { ...policy, firstAnswerPatienceMs: policy.patienceMs });
+    const hashing = patientHashing(platform.hashing, loading);
+    const hashCode = await this.#identify(hashing, work.ending.signal);
     const file = (this.#file = { hostId: target.host, fullPath: target.path, hashCode });
-    const landed = await new UploadRun(this.#context(file), endpoint).run();
+    const landed = await new UploadRun(this.#context(work, file, hashing)).run();
     this.#meter.landed();
-    this.#enter('done');
     const { resumedBytes, wireBytes } = this.#meter.snapshot();
     return { ...landed, file, size: source.size, resumedBytes, wireBytes, durationMs: platform.now() - beganAt };
   }
 
-  async #identify(signal: AbortSignal): Promise<{ readonly __typename: 'Identity'; readonly hashCode: string }> {
-    const { hashing } = this.#room.platform;
+  /** Doesn't reject. */
+  async #end(phase: UploadPhase, settle: () => void): Promise<void> {
+    this.#phase = phase;
+    this.#show(phase);
+    this.#turn.giveBack();
+    // Nothing was written that closing could fail to keep.
+    await this.#job.source.close?.().catch(() => undefined);
+    settle();
+  }
+
+  #retriesWith(gate: Gate, policy = this.#room.policy): Retries {
+    const onRetry = (retry: UploadEvents['retry']) => this.#emitter.emit('retry', retry);
+    return new Retries({ policy, platform: this.#room.platform, gate, onRetry });
+  }
+
+  async #identify(hashing: Hashing, signal: AbortSignal): Promise<string> {
     const { source, begun } = this.#job;
-    const identity = (hashCode: string) => ({ __typename: 'Identity', hashCode }) as const;
-    if (begun === undefined) return identity(await quickHashCode(source, hashing, signal));
-    if (await mayBe(source, begun, hashing, signal)) return identity(begun.hashCode);
+    if (begun === undefined) return await quickHashCode(source, hashing, signal);
+    if (await mayBe(source, begun, hashing, signal)) return begun.hashCode;
     throw new SourceChangedError(`${source.name} isn't the content that was begun`);
   }
 
-  #context(file: FileRef): UploadContext {
+  #context({ ending: { signal }, gate, retries }: Work, file: FileRef, hashing: Hashing): UploadContext {
     return {
       ...this.#room,
-      retries: this.#retries,
-      gate: this.#gate,
+      ...this.#job,
+      hashing,
+      retries,
+      gate,
       meter: this.#meter,
-      source: this.#job.source,
-      target: this.#job.target,
       file,
-      signal: this.#ending.signal,
+      signal,
       emit: (name, event) => {
         this.#emitter.emit(name, event);
         this.#emitProgress(PROGRESS_EVERY_MS);
       },
       emitProgress: () => this.#emitProgress(PROGRESS_EVERY_MS),
-      enter: (phase) => this.#enter(phase),
+      enter: async (phase) => {
+        this.#phase = phase;
+        gate.close();
+        this.#askForTurn();
+        await gate.passed(signal);
+      },
     };
   }
 
-  #enter(phase: UploadPhase): void {
-    this.#phase = phase;
-    if (this.#gate.isOpen || isOver(phase)) this.#show(phase);
-  }
-
   #show(phase: UploadPhase): void {
+    if (phase === this.#shown) return;
+    this.#shown = phase;
     this.#meter.enter(phase);
     this.#emitter.emit('phase', phase);
     this.#emitProgress(0);
@@ -229,6 +270,16 @@ export class RunningUpload implements Upload {
     this.#progressAt = now;
     this.#emitter.emit('progress', this.#meter.snapshot());
   }
+}
+
+/** Throws what an upload's owner is to hear when it wasn't given up. One that isn't there needn't be. */
+export function expectAborted(answer: AbortUploadAnswer): void {
+  if (answer.__typename === 'UploadAborted') return;
+  if (answer.__typename === 'UploadFinished') {
+    const message = 'too late: the upload is finished';
+    throw new ProblemError({ __typename: 'Refused', code: 'ABORTED', message, retryable: false });
+  }
+  if (answer.code !== 'UPLOAD_UNKNOWN') throw new ProblemError(answer);
 }
 
 /** Whether nothing more happens to an upload in this phase. */

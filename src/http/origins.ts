@@ -3,6 +3,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 
 /** Headers our clients send that a page of another origin may send too. */
 const ALLOWED_HEADERS = 'content-type, authorization, x-person-id, x-graphql-yoga-csrf, apollo-require-preflight';
+/** Headers of ours that a page of another origin could not read otherwise. */
+const EXPOSED_HEADERS = 'retry-after';
 const PREFLIGHT_MAX_AGE_S = 600;
 
 /**
@@ -20,6 +22,7 @@ export function setCorsHeaders(req: IncomingMessage, res: ServerResponse, origin
   const { origin } = req.headers;
   if (origin === undefined || !origins.includes(origin)) return;
   res.setHeader('access-control-allow-origin', origin);
+  res.setHeader('access-control-expose-headers', EXPOSED_HEADERS);
   if (req.method !== 'OPTIONS') return;
   res.setHeader('access-control-allow-methods', 'GET, POST');
   res.setHeader('access-control-allow-headers', ALLOWED_HEADERS);

@@ -1,14 +1,14 @@
 // The scenarios of `behaviour.ts` on Node and in Chromium, against a real gateway and a real sshd.
 
 import { createHash } from 'node:crypto';
-import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { chromium, type Browser, type BrowserContext, type Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import * as sdk from '../../src/client/index.js';
 import { startTestGateway, type TestGateway } from '../support/gateway.js';
-import { pattern, scenarios, type Entrance, type Landing, type TestPage } from './behaviour.js';
+import { pattern, scenarios, type Entrance, type Landing, type ShownFile, type TestPage } from './behaviour.js';
 import { bundle } from './bundle.js';
 import { GatewayEntrance } from './entrance.js';
 
@@ -117,6 +117,22 @@ describe('in a browser, an upload', () => {
     expect(await page.evaluate(() => (globalThis as unknown as { readBytes: number }).readBytes)).toBeLessThanOrEqual(1);
   });
 
+  it('waits for the code that hashes when its worker has ended and neither can be loaded', async () => {
+    await open();
+    await run(FIRST);
+    const [worker] = page.workers();
+    await worker?.waitForEvent('close'); // Nobody needed it any more.
+    const code = /hash-worker|sha256/;
+    await context.route(code, (route) => route.abort());
+    const failed = page.waitForEvent('requestfailed', (request) => request.url().includes('sha256'));
+    runs += 1;
+    const running = run(FIRST);
+    await failed;
+    await context.unroute(code);
+    await running;
+    expect(page.workers()).toHaveLength(1);
+  });
+
   it.each([
     ["worker-src 'self'", 1],
     ["worker-src 'none'", 0],
@@ -171,6 +187,70 @@ describe('in a browser, an upload', () => {
         { path: `${directory()}/b`, length: 0, seed: 2 },
         { path: `${directory()}/c`, length: 70_000, seed: 3 },
       ]);
+    });
+
+    /** As if the person dragged them there from a file manager. */
+    async function drop(...files: readonly string[]): Promise<readonly ShownFile[] | undefined> {
+      const session = await context.newCDPSession(page);
+      const data = { items: [], files: [...files], dragOperationsMask: 1 };
+      for (const type of ['dragEnter', 'dragOver', 'drop'] as const) {
+        await session.send('Input.dispatchDragEvent', { type, x: 50, y: 50, data });
+      }
+      await page.waitForFunction(() => (globalThis as unknown as TestPage).dropped !== undefined);
+      return await page.evaluate(() => (globalThis as unknown as TestPage).dropped);
+    }
+
+    function album(): string {
+      const folder = join(disk, 'album');
+      mkdirSync(join(folder, 'summer', 'empty'), { recursive: true });
+      for (const [i, name] of ['a.jpg', 'b.jpg', 'summer/c.jpg'].entries())
+        writeFileSync(join(folder, name), pattern(i + 1, 1));
+      for (let i = 0; i < 120; i += 1) writeFileSync(join(folder, 'summer', `many-${i}`), '');
+      return folder;
+    }
+    const byPath = (a: ShownFile, b: ShownFile) => (a.path < b.path ? -1 : 1);
+
+    it('shows all files of a drop, those in folders too, with what opens them again', async () => {
+      const [file = ''] = await choose(['film.mov', 12]);
+      const found = (await drop(file, album())) ?? [];
+      const many = found.filter(({ path }) => path.includes('many-'));
+      expect(many).toHaveLength(120);
+      expect(found.filter((each) => !many.includes(each)).toSorted(byPath)).toEqual([
+        { path: 'album/a.jpg', size: 1, again: 1 },
+        { path: 'album/b.jpg', size: 2, again: 2 },
+        { path: 'album/summer/c.jpg', size: 3, again: 3 },
+        { path: 'film.mov', size: 12, again: 12 },
+      ]);
+    });
+
+    it('shows all files of a drop where the browser gives nothing for later', async () => {
+      page = await context.newPage();
+      await open('longshore.test');
+      const [file = ''] = await choose(['film.mov', 12]);
+      const found = (await drop(file, album())) ?? [];
+      expect(found).toHaveLength(124);
+      expect(found.filter(({ path }) => /c.jpg|film/.test(path)).toSorted(byPath)).toEqual([
+        { path: 'album/summer/c.jpg', size: 3 },
+        { path: 'film.mov', size: 12 },
+      ]);
+      expect(await page.evaluate(() => (globalThis as unknown as TestPage).choose('files'))).toBeUndefined();
+    });
+
+    it('shows all files of a folder that was chosen, and none when none was', async () => {
+      // Dialogs can't be driven; a folder that is the browser's own has handles of the same kind.
+      await page.evaluate(async () => {
+        const root = await navigator.storage.getDirectory();
+        const folder = await root.getDirectoryHandle('album', { create: true });
+        const summer = await folder.getDirectoryHandle('summer', { create: true });
+        await summer.getFileHandle('c.jpg', { create: true });
+        Object.assign(globalThis, { showDirectoryPicker: () => Promise.resolve(folder) });
+      });
+      const choosing = (kind: 'files' | 'folder') =>
+        page.evaluate((what) => (globalThis as unknown as TestPage).choose(what), kind);
+      expect(await choosing('folder')).toEqual([{ path: 'album/summer/c.jpg', size: 0, again: 0 }]);
+      page.on('filechooser', () => undefined); // Who listens keeps the dialog from being shown, as if it were closed.
+      await page.locator('body').click(); // Only then may a dialog be shown.
+      expect(await choosing('files')).toEqual([]);
     });
 
     it('says that the file was changed while it was sent, and merges nothing', async () => {

@@ -2,6 +2,7 @@
 // entrance that can be disturbed. Each checks what its side can see; what landed on the host is checked by whoever runs it.
 
 import type { UploadTarget } from '../../src/client/context.js';
+import type { UploadSummary } from '../../src/client/operations.js';
 import type { Upload } from '../../src/client/upload.js';
 import type { Uploader, UploaderOptions } from '../../src/client/uploader.js';
 
@@ -46,8 +47,20 @@ export interface TestPage {
   runScenario(name: string, place: Pick<Place, 'host' | 'directory'>): Promise<readonly Landing[]>;
   /** Uploads the file that was chosen and shows it. */
   begin(target: { readonly host: string; readonly path: string }): void;
+  /** What was dropped last. */
+  dropped: Promise<readonly ShownFile[]> | undefined;
+  /** Lets the person choose. */
+  choose(kind: 'files' | 'folder'): Promise<readonly ShownFile[]> | undefined;
   /** Uploads all files that were chosen and shows them. */
   beginAll(target: { readonly host: string; readonly directory: string }): void;
+}
+
+/** A file that came to the test page, and what could be done with it. */
+export interface ShownFile {
+  readonly path: string;
+  readonly size: number;
+  /** The same file's, read once more by what the browser gave for later; absent where it gave nothing. */
+  readonly again: number | undefined;
 }
 
 export type Scenario = (place: Place) => Promise<readonly Landing[]>;
@@ -79,8 +92,10 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
     return [{ path: upload.target.path, length: LENGTH, seed: 1, digest: result.digest }];
   },
 
-  'brings a file of zero bytes': async (place) => {
-    const upload = begin(place, { length: 0, seed: 1 });
+  'brings a file of zero bytes, to a host that it was shown': async (place) => {
+    const hosts = await uploaderAt(place).hosts();
+    const host = hosts.find(({ id, reachable }) => id === place.host && reachable)?.id ?? 'none';
+    const upload = begin(place, { length: 0, seed: 1, target: { host } });
     const { digest } = await upload.done;
     return [{ path: upload.target.path, length: 0, seed: 1, digest }];
   },
@@ -158,9 +173,7 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
     first.stop();
     await codeOf(first.done);
     const uploader = uploaderAt(place);
-    const { items } = await uploader.unfinished({ host: place.host });
-    const [begun] = items.filter(({ fullPath }) => fullPath === first.target.path);
-    if (begun === undefined) throw new Error('it is not listed');
+    const begun = await begunAt(uploader, first.target);
     const sent = await place.entrance.asked('UploadChunk');
     const other = new File([pattern(LENGTH, 10)], 'other', { lastModified: MODIFIED });
     const shorter = new File([pattern(CHUNK, 9)], 'shorter', { lastModified: MODIFIED });
@@ -179,7 +192,8 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
       // As a browser marks the files of a folder that was chosen.
       return Object.defineProperty(file, 'webkitRelativePath', { value: `album/${seed % 2}/${seed}.bin` });
     });
-    const batch = uploaderAt(place).uploadAll(files, { host: place.host, directory: place.directory, filesAtOnce: 2 });
+    const uploader = uploaderAt(place, { filesAtOnce: 2 });
+    const batch = uploader.uploadAll(files, { host: place.host, directory: place.directory });
     const seen: number[] = [];
     batch.on('progress', ({ resumedBytes, sentBytes }) => seen.push(resumedBytes + sentBytes));
     const outcomes = await batch.done;
@@ -224,6 +238,48 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
     return [{ path: upload.target.path, length: LENGTH, seed: 12, digest }];
   },
 
+  'is followed from elsewhere to its end, over cut connections and another gateway': async (place) => {
+    const upload = begin(place, { seed: 14 });
+    await chunks(upload, 2);
+    const uploader = uploaderAt(place);
+    const phases = new Set<string>();
+    const watching = uploader.watch(await begunAt(uploader, upload.target), {
+      onProgress: ({ phase }) => phases.add(phase),
+    });
+    await chunks(upload, 8);
+    await place.entrance.cut();
+    await chunks(upload, 12);
+    await place.entrance.restart();
+    const { digest } = await upload.done;
+    const end = await watching;
+    equal([end.phase, end.digest, phases.has('RECEIVING')], ['DONE', digest, true]);
+    return [{ path: upload.target.path, length: LENGTH, seed: 14, digest }];
+  },
+
+  'is given up from elsewhere, which those who follow it hear of; following begins nothing': async (place) => {
+    const upload = begin(place, { seed: 15 });
+    await chunks(upload, 20);
+    upload.stop();
+    await codeOf(upload.done);
+    const uploader = uploaderAt(place);
+    const begun = await begunAt(uploader, upload.target);
+    const ending = new AbortController();
+    const first = uploader.watch(begun, { onProgress: () => ending.abort(new Error('enough')), signal: ending.signal });
+    equal(await codeOf(first), 'Error: enough');
+    let heard = (): void => undefined;
+    const hearing = new Promise<void>((resolve) => (heard = resolve));
+    const watching = uploader.watch(begun, { onProgress: () => heard() });
+    await hearing;
+    equal(await place.entrance.asked('MergeFile'), 0);
+    await uploader.abort(begun);
+    equal((await watching).phase, 'ABORTED');
+    equal(
+      (await uploader.unfinished({ host: place.host })).items.filter(({ fullPath }) => fullPath === begun.fullPath),
+      [],
+    );
+    return [];
+  },
+
   'goes on with a renewed token when the old one is refused': async (place) => {
     const { entrance } = place;
     await entrance.requireToken('first');
@@ -258,6 +314,13 @@ export function begin(place: Place, { length = LENGTH, seed, target, options }: 
   const file = new File([pattern(length, seed)], 'content', { lastModified: MODIFIED });
   const path = `${place.directory}/file`;
   return uploaderAt(place, options).upload(file, { host: place.host, path, chunkSize: CHUNK, ...target });
+}
+
+async function begunAt(uploader: Uploader, { host, path }: UploadTarget): Promise<UploadSummary> {
+  const { items } = await uploader.unfinished({ host });
+  const begun = items.find(({ fullPath }) => fullPath === path);
+  if (begun === undefined) throw new Error('it is not listed');
+  return begun;
 }
 
 /** Resolves when so many chunks are on the host; rejects when the upload ends before. */

@@ -83,7 +83,7 @@ export class GatewayEntrance implements Entrance {
       return;
     }
     if (request.url !== '/graphql') {
-      response.writeHead(404).end();
+      this.#pass(request, response);
       return;
     }
     this.#count(request, response);
@@ -111,7 +111,7 @@ export class GatewayEntrance implements Entrance {
   }
 
   #pass(request: IncomingMessage, response: ServerResponse): void {
-    const outgoing = httpRequest(new URL('/graphql', this.#gateway.url), {
+    const outgoing = httpRequest(new URL(request.url ?? '/', this.#gateway.url), {
       method: request.method,
       headers: this.#headers(request),
     });

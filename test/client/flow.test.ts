@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { GatewayError, nodePlatform, NetworkError, type Network, type Platform } from '../../src/client/index.js';
 import { either, Gate } from '../../src/client/gate.js';
-import { Pace, Slots } from '../../src/client/pace.js';
+import { Pace, Slots, Turn, Turns } from '../../src/client/pace.js';
 import { DEFAULT_RETRY_POLICY, Retries } from '../../src/client/retry.js';
 import { Transport, type TransportOptions } from '../../src/client/transport.js';
 
@@ -90,6 +90,78 @@ describe('slots', () => {
     await expect(left).rejects.toThrow('gone');
     slots.limit = 1;
     expect(await right).toBe('second');
+  });
+});
+
+describe('a turn', () => {
+  /** Uploads by name; `log` has what each was called for. */
+  function rig(filesAtOnce: number) {
+    const turns = new Turns(filesAtOnce);
+    const log: string[] = [];
+    const uploads = new Map<string, Turn>();
+    const ask = (name: string, kind: 'sending' | 'merging') => {
+      const turn = uploads.get(name) ?? new Turn(turns);
+      uploads.set(name, turn);
+      turn.ask(kind, () => log.push(`${name} ${kind}`));
+    };
+    return { turns, log, ask, giveBack: (name: string) => uploads.get(name)?.giveBack() };
+  }
+
+  it('to send is another one’s as soon as the merge has begun', async () => {
+    const { ask, log } = rig(1);
+    ask('a', 'sending');
+    ask('b', 'sending');
+    expect(log).toEqual(['a sending']);
+    ask('a', 'merging');
+    await turns();
+    expect(log).toEqual(['a sending', 'a merging', 'b sending']);
+  });
+
+  it('to send is kept until there is one to be merged', async () => {
+    const { turns: shared, ask, log, giveBack } = rig(1);
+    shared.merging.limit = 1;
+    for (const name of ['a', 'b', 'c']) ask(name, 'sending');
+    ask('a', 'merging');
+    await turns();
+    ask('b', 'merging');
+    await turns();
+    expect(log.splice(0)).toEqual(['a sending', 'a merging', 'b sending']);
+    giveBack('a');
+    await turns();
+    expect(log).toEqual(['b merging', 'c sending']);
+  });
+
+  it('to be merged is given back before there is one to send again', async () => {
+    const { turns: shared, ask, log } = rig(1);
+    shared.merging.limit = 1;
+    ask('a', 'sending');
+    ask('a', 'merging');
+    ask('b', 'sending');
+    ask('b', 'merging');
+    await turns();
+    ask('a', 'sending'); // Its chunks were lost.
+    await turns();
+    expect(log).toEqual(['a sending', 'a merging', 'b sending', 'b merging', 'a sending']);
+  });
+
+  it('given back while it is waited for is nobody’s', async () => {
+    const { ask, log, giveBack } = rig(1);
+    ask('a', 'sending');
+    ask('b', 'sending');
+    giveBack('b');
+    giveBack('a');
+    ask('c', 'sending');
+    await turns();
+    expect(log).toEqual(['a sending', 'c sending']);
+  });
+
+  it('begins nothing when many are given back in one go', async () => {
+    const { ask, log, giveBack } = rig(1);
+    const names = Array.from({ length: 5 }, (_, i) => String(i));
+    for (const name of names) ask(name, 'sending');
+    for (const name of names) giveBack(name);
+    await turns();
+    expect(log).toEqual(['0 sending']);
   });
 });
 

@@ -1,11 +1,11 @@
-import { mkdtemp, rm, truncate, utimes, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readlink, rename, rm, truncate, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { chunkSpan, indexesOf, isConsistent } from '../../src/client/chunks.js';
 import { ahead, digestPass, quickHashCode } from '../../src/client/digests.js';
 import { FileSource, nodePlatform, SourceChangedError } from '../../src/client/index.js';
-import { ProgressMeter, RateMeter } from '../../src/client/progress.js';
+import { CHUNK_STATE, ProgressMeter, RateMeter } from '../../src/client/progress.js';
 import { DEFAULT_RETRY_POLICY, delayMs } from '../../src/client/retry.js';
 import { bytes, MemorySource } from './sources.js';
 import { sha256 } from './stub-gateway.js';
@@ -117,37 +117,70 @@ describe('waiting', () => {
 });
 
 describe('the progress meter', () => {
+  const plan = { size: 1_000, chunkSize: 200, chunkCount: 5 };
+
   it('shows bytes on the wire at once and does not go back when they are lost', () => {
     const meter = new ProgressMeter(1_000, () => 0);
-    meter.opened({ bytes: 200, chunks: 1, chunkCount: 5 });
-    const first = meter.flight();
+    meter.opened(plan, [1]);
+    const first = meter.flight(2);
     first.moved(150);
     expect(meter.snapshot()).toMatchObject({ resumedBytes: 200, sentBytes: 150, wireBytes: 150 });
     first.land();
-    const second = meter.flight();
+    const second = meter.flight(2);
     second.moved(100);
     expect(meter.snapshot()).toMatchObject({ sentBytes: 150, wireBytes: 250 });
     second.moved(100);
     second.land();
-    meter.stored(200);
+    meter.stored(2);
     expect(meter.snapshot()).toMatchObject({ sentBytes: 200, wireBytes: 350, chunksDone: 2 });
   });
 
   it('does not count a flush that is told after the answer', () => {
     const meter = new ProgressMeter(1_000, () => 0);
-    meter.opened({ bytes: 0, chunks: 0, chunkCount: 5 });
-    const flight = meter.flight();
+    meter.opened(plan, []);
+    const flight = meter.flight(1);
     flight.land();
-    meter.stored(200);
+    meter.stored(1);
     flight.moved(200);
     expect(meter.snapshot().sentBytes).toBe(200);
+  });
+
+  it('shows the state of each chunk as it changes, in the same array until the plan is another', () => {
+    const meter = new ProgressMeter(1_000, () => 0);
+    expect(meter.states).toHaveLength(0);
+    meter.opened(plan, [2, 5]);
+    const { states } = meter;
+    const { missing, moving, stored } = CHUNK_STATE;
+    expect([...states]).toEqual([missing, stored, missing, missing, stored]);
+    const [lost, brought] = [meter.flight(1), meter.flight(3)];
+    expect([...states]).toEqual([moving, stored, moving, missing, stored]);
+    lost.land();
+    brought.land();
+    meter.stored(3);
+    brought.land();
+    expect([...states]).toEqual([missing, stored, stored, missing, stored]);
+    meter.unstored(2);
+    expect([...states]).toEqual([missing, missing, stored, missing, stored]);
+    expect(meter.snapshot()).toMatchObject({ chunksDone: 2, chunkCount: 5, resumedBytes: 400 });
+    meter.landed();
+    expect([[...states].every((state) => state === stored), meter.snapshot().chunksDone]).toEqual([true, 5]);
+    meter.opened({ ...plan, chunkSize: 500, chunkCount: 2 }, []);
+    expect([...meter.states]).toEqual([missing, missing]);
+  });
+
+  it('counts a chunk once, however often it is said to be stored', () => {
+    const meter = new ProgressMeter(1_000, () => 0);
+    meter.opened(plan, [1]);
+    meter.stored(1);
+    meter.stored(1);
+    expect(meter.snapshot()).toMatchObject({ chunksDone: 1, sentBytes: 0 });
   });
 
   it('knows the time left while bytes move, and none when they stand still', () => {
     let now = 0;
     const meter = new ProgressMeter(10_000, () => now);
-    meter.opened({ bytes: 0, chunks: 0, chunkCount: 5 });
-    const flight = meter.flight();
+    meter.opened({ size: 10_000, chunkSize: 2_000, chunkCount: 5 }, []);
+    const flight = meter.flight(1);
     now = 1_000;
     flight.moved(1_000);
     expect(meter.snapshot()).toMatchObject({ bytesPerSecond: 1_000, etaSeconds: 9 });
@@ -195,6 +228,43 @@ describe('a file', () => {
     expect(await file.hasChanged()).toBe(false);
     await utimes(path, 1, 1);
     expect(await file.hasChanged()).toBe(true);
+  });
+
+  /** Of this process that are open on it. */
+  const handles = async () => {
+    const links = await Promise.all(
+      (await readdir('/proc/self/fd')).map((fd) => readlink(`/proc/self/fd/${fd}`).catch(() => '')),
+    );
+    return links.filter((target) => target === path).length;
+  };
+  const begin = async (file: FileSource) => Buffer.from((await file.read(0, 4).next()).value ?? []).toString();
+
+  it('is open only from its first reading until it is closed, and may be read again after that', async () => {
+    await writeFile(path, 'text');
+    const file = await FileSource.at(path, { relativePath: 'folder/file' });
+    expect([file.size, file.relativePath, await handles()]).toEqual([4, 'folder/file', 0]);
+    expect([await begin(file), await begin(file), await handles()]).toEqual(['text', 'text', 1]);
+    await file.close();
+    await file.close();
+    expect(await handles()).toBe(0);
+    expect([await begin(file), await handles()]).toEqual(['text', 1]);
+    await file.close();
+  });
+
+  it('is the one that was looked at, or none', async () => {
+    await writeFile(path, 'text');
+    const file = await FileSource.at(path);
+    await writeFile(path, 'another');
+    await expect(begin(file)).rejects.toBeInstanceOf(SourceChangedError);
+    expect(await handles()).toBe(0);
+  });
+
+  it('that is open goes on being read when it is replaced', async () => {
+    await writeFile(path, 'text');
+    await using file = await FileSource.open(path);
+    await writeFile(`${path}.new`, 'another');
+    await rename(`${path}.new`, path);
+    expect([await begin(file), await file.hasChanged()]).toEqual(['text', false]);
   });
 
   it('must be a regular one', async () => {

@@ -20,6 +20,8 @@ export class MemorySource implements UploadSource {
   readonly lastModified = 1_700_000_000_123;
   fingerprintable = true;
   changed = false;
+  /** How often. */
+  closed = 0;
   content: Buffer;
   /** Called before each piece with its offset. */
   onRead: (offset: number) => void = () => undefined;
@@ -34,6 +36,11 @@ export class MemorySource implements UploadSource {
       this.onRead(at);
       yield await Promise.resolve(Buffer.from(this.content.subarray(at, Math.min(at + 1_000, offset + length))));
     }
+  }
+
+  close(): Promise<void> {
+    this.closed += 1;
+    return Promise.resolve();
   }
 
   hasChanged(): Promise<boolean> {

@@ -45,6 +45,9 @@ export class StubGateway {
   chunkSize = 1024;
   size = 0;
   interfere: Interference = () => undefined;
+  /** What an answer waits for. */
+  hold: (call: Call) => Promise<void> | undefined = () => undefined;
+  #whenCalled: (() => void)[] = [];
   /** Progress events of each merge. */
   mergeEvents: readonly Answer[] = [progress('VERIFYING', { percent: 50 }), progress('DONE', { percent: 100, proved: true })];
   readonly #server: Server = createServer((request, response) => void this.#serve(request, response));
@@ -69,6 +72,11 @@ export class StubGateway {
     return this.calls.filter((call) => call.operation === operation);
   }
 
+  /** Resolves when there was such a call. */
+  async asked(operation: string): Promise<void> {
+    while (this.of(operation).length === 0) await new Promise<void>((resolve) => this.#whenCalled.push(resolve));
+  }
+
   content(): Buffer {
     return Buffer.concat([...this.stored].sort(([a], [b]) => a - b).map(([, bytes]) => bytes));
   }
@@ -86,6 +94,8 @@ export class StubGateway {
       return; // The client went away: what some tests are about.
     }
     this.calls.push(call);
+    for (const tell of this.#whenCalled.splice(0)) tell();
+    await this.hold(call);
     const answer = this.interfere(call, response) ?? this.#usual(call);
     if (answer === 'cut') request.socket.destroy();
     else if (response.headersSent) return;

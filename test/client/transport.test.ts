@@ -2,7 +2,13 @@ import { createServer, type IncomingMessage, type RequestListener, type Server }
 import type { AddressInfo, Socket } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { multipartBody } from '../../src/client/multipart.js';
-import { nodePlatform, NetworkError, type Platform, type TransportOptions } from '../../src/client/index.js';
+import {
+  nodePlatform,
+  NetworkError,
+  type NodePlatformOptions,
+  type Platform,
+  type TransportOptions,
+} from '../../src/client/index.js';
 import { Transport } from '../../src/client/transport.js';
 import { bytes } from './sources.js';
 
@@ -12,12 +18,15 @@ afterEach(async () => {
   await new Promise((resolve) => server?.close(resolve) ?? resolve(undefined));
 });
 
-async function transport(listener: RequestListener, options: Partial<TransportOptions> = {}): Promise<Transport> {
+async function transport(
+  listener: RequestListener,
+  { maxBytesPerSecond, ...options }: Partial<TransportOptions> & NodePlatformOptions = {},
+): Promise<Transport> {
   // Without time limits of its own: what ends a connection here is the client.
   const listening = (server = createServer({ keepAliveTimeout: 0, requestTimeout: 0 }, listener));
   await new Promise<void>((resolve) => listening.listen(0, '127.0.0.1', resolve));
   const endpoint = `http://127.0.0.1:${(listening.address() as AddressInfo).port}/graphql`;
-  return new Transport({ endpoint, ...options }, nodePlatform());
+  return new Transport({ endpoint, ...options }, nodePlatform({ maxBytesPerSecond }));
 }
 
 async function readAll(pieces: AsyncIterable<Uint8Array>): Promise<Buffer> {
@@ -193,6 +202,46 @@ describe('a request', () => {
     });
     const failure = { code: 'NOT_GRAPHQL', retryable: true, retryAfterMs: 7_000 };
     await expect(client.request('{ ok }', {}, never())).rejects.toMatchObject(failure);
+  });
+});
+
+describe('a limit on bytes per second', () => {
+  /** Tells when each piece of any body has come, in ms since the first. */
+  function recorder() {
+    const arrivals: { readonly atMs: number; readonly bytes: number }[] = [];
+    const listener: RequestListener = (request, response) => {
+      request.on('data', (piece: Buffer) => arrivals.push({ atMs: performance.now(), bytes: piece.byteLength }));
+      request.once('end', () => response.end('{"data":{"ok":true}}'));
+    };
+    return { arrivals, listener };
+  }
+
+  it('holds for all requests together, without bursts, and none looks idle', async () => {
+    const { arrivals, listener } = recorder();
+    const rate = 200_000;
+    const client = await transport(listener, { maxBytesPerSecond: rate, idleTimeoutMs: 700 });
+    const began = performance.now();
+    await Promise.all([1, 2, 3, 4].map(() => upload(client, bytes(100_000))));
+    const seconds = (performance.now() - began) / 1_000;
+    const sent = arrivals.reduce((sum, { bytes: piece }) => sum + piece, 0);
+    expect(sent / seconds / rate).toBeGreaterThan(0.9); // A busy machine may be late.
+    expect(sent / seconds / rate).toBeLessThan(1.05);
+    for (const { atMs } of arrivals) {
+      const second = arrivals.filter((other) => other.atMs >= atMs && other.atMs < atMs + 1_000);
+      expect(second.reduce((sum, { bytes: piece }) => sum + piece, 0)).toBeLessThan(1.25 * rate);
+    }
+  });
+
+  it('keeps nobody who has ended', async () => {
+    const ending = new AbortController();
+    const client = await transport(() => undefined, { maxBytesPerSecond: 10 });
+    const sending = upload(client, bytes(1_000), undefined, ending.signal);
+    ending.abort(new Error('enough'));
+    await expect(sending).rejects.toThrow('enough');
+  });
+
+  it('is refused when nothing could ever leave', () => {
+    expect(() => nodePlatform({ maxBytesPerSecond: 0 })).toThrow(RangeError);
   });
 });
 

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
+  NetworkError,
   nodePlatform,
   ProblemError,
   SourceChangedError,
@@ -224,6 +225,37 @@ describe('what goes wrong on the way', () => {
     await expect(upload(new MemorySource(bytes(CHUNK))).done).rejects.toBeInstanceOf(SourceChangedError);
   });
 
+  it('waits for code that hashes and cannot be loaded at the moment, at whatever step', async () => {
+    const base = platform();
+    const { hashing } = base;
+    let failures = 0;
+    const flaky = async <T>(work: () => Promise<T>) => {
+      failures += 1;
+      if (failures % 3 !== 0) throw new NetworkError('no way');
+      return await work();
+    };
+    const uploader = new Uploader(
+      { endpoint, parallel: 1 },
+      {
+        ...base,
+        hashing: {
+          digest: (...all) => flaky(() => hashing.digest(...all)),
+          pass(...all) {
+            const pass = hashing.pass(...all);
+            return { ...pass, chunk: (span) => flaky(() => pass.chunk(span)) };
+          },
+        },
+      },
+    );
+    const content = bytes(CHUNK * 3);
+    const retries: string[] = [];
+    const started = uploader.upload(new MemorySource(content), { host: 'local', path: '/f' });
+    started.on('retry', ({ code }) => retries.push(code));
+    await started.done;
+    expect(gateway.content().equals(content)).toBe(true);
+    expect(retries).toEqual(Array.from({ length: 8 }, () => 'NETWORK'));
+  });
+
   it('begins again from the status when the gateway forgot the upload', async () => {
     let forgotten = false;
     gateway.interfere = ({ operation, variables }) => {
@@ -429,6 +461,159 @@ describe('pausing it', () => {
   });
 });
 
+describe('the turns of one uploader', () => {
+  const uploader = (filesAtOnce = 1) => new Uploader({ endpoint, parallel: 2, filesAtOnce }, platform());
+  const begin = (room: Uploader, path: string, content = bytes(CHUNK * 3)) =>
+    room.upload(new MemorySource(content), { host: 'local', path });
+  const phase = (upload: Upload) => upload.progress.phase;
+  const first = (upload: Upload, wanted: string) =>
+    new Promise<void>((resolve) => {
+      upload.on('phase', (now) => {
+        if (now === wanted) resolve();
+      });
+    });
+  /** Answers to `operation` about `path` wait for what this returns. */
+  function hold(operation: string, path: string): () => void {
+    let release: () => void = () => undefined;
+    gateway.hold = (call) =>
+      call.operation === operation && (call.variables['file'] as { fullPath: string }).fullPath === path
+        ? new Promise<void>((resolve) => (release = resolve))
+        : undefined;
+    return () => release();
+  }
+
+  it('are for every upload, however it was begun', async () => {
+    const room = uploader();
+    const release = hold('UploadStatus', '/a');
+    const single = begin(room, '/a');
+    const batch = room.uploadAll([new MemorySource(bytes(CHUNK * 3))], { host: 'local', directory: '/' });
+    const waiting: string[] = [];
+    batch.uploads[0]?.on('phase', (now) => waiting.push(now));
+    await gateway.asked('UploadStatus');
+    expect([phase(single), batch.uploads.map(phase)]).toEqual(['preparing', ['waiting']]);
+    expect(gateway.of('UploadStatus')).toHaveLength(1);
+    release();
+    await Promise.all([single.done, batch.done]);
+    expect(waiting).toEqual(['preparing', 'sending', 'merging', 'done']);
+  });
+
+  it('are given back by one that is paused, which then waits for another', async () => {
+    const room = uploader();
+    const release = hold('UploadChunk', '/a');
+    const [paused, other] = [begin(room, '/a'), begin(room, '/b')];
+    await gateway.asked('UploadChunk');
+    paused.pause();
+    await first(other, 'sending');
+    gateway.hold = () => undefined;
+    const releaseOther = hold('UploadChunk', '/b');
+    paused.resume();
+    expect([phase(paused), phase(other)]).toEqual(['waiting', 'sending']);
+    await gateway.asked('UploadChunk');
+    paused.pause();
+    expect(phase(paused)).toBe('paused');
+    paused.resume();
+    expect(phase(paused)).toBe('waiting');
+    gateway.hold = () => undefined;
+    release();
+    releaseOther();
+    await Promise.all([paused.done, other.done]);
+    expect(gateway.of('UploadStatus')).toHaveLength(2); // Neither asked anew.
+  });
+
+  it('are given back by one that is being merged, and taken once more when chunks are missing', async () => {
+    const room = uploader();
+    const release = hold('MergeFile', '/a');
+    const merged = begin(room, '/a');
+    const phases: string[] = [];
+    merged.on('phase', (now) => phases.push(now));
+    const other = begin(room, '/b');
+    await other.done;
+    expect(phase(merged)).toBe('merging');
+    gateway.hold = () => undefined;
+    const ranges = [{ first: 1, last: 1 }];
+    gateway.interfere = ({ operation }) => {
+      if (operation !== 'MergeFile') return undefined;
+      gateway.interfere = () => undefined;
+      return problem('ChunksMissing', 'CHUNKS_MISSING', { ranges, missingCount: 1, retryable: true });
+    };
+    release();
+    await merged.done;
+    expect(phases).toEqual(['preparing', 'sending', 'merging', 'sending', 'merging', 'done']);
+  });
+
+  it('are not taken by one that was stopped while it waited', async () => {
+    const room = uploader();
+    const release = hold('UploadStatus', '/a');
+    const [running, stopped, next] = [begin(room, '/a'), begin(room, '/b'), begin(room, '/c')];
+    await gateway.asked('UploadStatus');
+    stopped.stop();
+    await expect(stopped.done).rejects.toBeInstanceOf(StoppedError);
+    expect([phase(running), phase(stopped), phase(next)]).toEqual(['preparing', 'stopped', 'waiting']);
+    release();
+    await Promise.all([running.done, next.done]);
+    expect(gateway.of('UploadStatus')).toHaveLength(2);
+  });
+
+  it('begin nothing for uploads that are paused or stopped together', async () => {
+    const room = uploader();
+    const uploads = ['/a', '/b', '/c', '/d'].map((path) => begin(room, path));
+    await gateway.asked('UploadStatus');
+    for (const upload of uploads) upload.pause();
+    for (const upload of uploads) upload.stop();
+    for (const { done } of uploads) await expect(done).rejects.toBeInstanceOf(StoppedError);
+    expect(gateway.of('UploadStatus')).toHaveLength(1);
+  });
+
+  it('may be refused by a listener at the moment they come', async () => {
+    const started = begin(uploader(), '/a');
+    started.on('phase', (now) => {
+      if (now === 'preparing') started.pause();
+    });
+    await first(started, 'paused');
+    await new Promise(setImmediate);
+    expect([phase(started), gateway.calls.length]).toEqual(['paused', 0]);
+    started.stop();
+  });
+});
+
+describe('the source', () => {
+  it.each([
+    ['done', () => undefined],
+    ['failed', () => problem('Refused', 'QUOTA_EXCEEDED')],
+  ])('is closed before an upload is %s', async (_phase, answer) => {
+    gateway.interfere = ({ operation }) => (operation === 'UploadStatus' ? answer() : undefined);
+    const source = new MemorySource(bytes(CHUNK));
+    await upload(source).done.catch(() => undefined);
+    expect(source.closed).toBe(1);
+  });
+
+  it('is closed when its upload is stopped before its turn', async () => {
+    const source = new MemorySource(bytes(CHUNK));
+    const started = upload(source);
+    started.stop();
+    await expect(started.done).rejects.toBeInstanceOf(StoppedError);
+    expect(source.closed).toBe(1);
+  });
+});
+
+describe('the states of chunks', () => {
+  it('tell what is there from the start, what moves, and what has landed', async () => {
+    const content = bytes(CHUNK * 4);
+    gateway.keep(content, 2);
+    const started = upload(new MemorySource(content), {}, { parallel: 1 });
+    const seen: string[] = [];
+    gateway.interfere = ({ operation, variables }) => {
+      if (operation !== 'UploadChunk') return undefined;
+      seen.push(started.chunkStates().join(''));
+      return variables['index'] === 3 && seen.length === 2 ? 'cut' : undefined;
+    };
+    started.on('retry', () => seen.push(started.chunkStates().join('')));
+    await started.done;
+    expect(seen).toEqual(['1200', '2210', '2200', '2210', '2221']);
+    expect(started.chunkStates().join('')).toBe('2222');
+  });
+});
+
 describe('continuing what was begun', () => {
   const begun = { hostId: 'local', fullPath: '/inbox/file', uploadedBytes: 0, phase: 'RECEIVING', beganAt: '', touchedAt: '' };
   const uploader = () => new Uploader({ endpoint, parallel: 3 }, platform());
@@ -455,11 +640,12 @@ describe('continuing what was begun', () => {
 
 describe('a batch', () => {
   const target = { host: 'local', directory: '/inbox/' };
+  const uploader = (filesAtOnce: number) => new Uploader({ endpoint, parallel: 3, filesAtOnce }, platform());
 
   it('begins as many files as it may, and the next when one has ended', async () => {
-    const batch = new Uploader({ endpoint, parallel: 3 }, platform()).uploadAll(
+    const batch = uploader(1).uploadAll(
       [1, 2, 3].map(() => new MemorySource(bytes(CHUNK))),
-      { ...target, filesAtOnce: 1 },
+      target,
     );
     const sending = () => batch.uploads.filter(({ progress: { phase } }) => phase === 'sending').length;
     const most: number[] = [];
@@ -479,14 +665,14 @@ describe('a batch', () => {
       return problem('Refused', 'QUOTA_EXCEEDED');
     };
     const sources = [bytes(CHUNK), bytes(CHUNK)].map((content) => new MemorySource(content));
-    const batch = new Uploader({ endpoint, parallel: 3 }, platform()).uploadAll(sources, { ...target, filesAtOnce: 1 });
+    const batch = uploader(1).uploadAll(sources, target);
     expect(await batch.done).toMatchObject([{ status: 'failed', error: { code: 'QUOTA_EXCEEDED' } }, { status: 'done' }]);
     expect(batch.progress).toMatchObject({ files: 2, filesDone: 1, filesFailed: 1, totalBytes: CHUNK * 2, sentBytes: CHUNK });
   });
 
   it('ends as a whole, files that were not begun included', async () => {
     const sources = [1, 2, 3].map(() => new MemorySource(bytes(CHUNK)));
-    const batch = new Uploader({ endpoint, parallel: 3 }, platform()).uploadAll(sources, { ...target, filesAtOnce: 1 });
+    const batch = uploader(1).uploadAll(sources, target);
     batch.stop();
     for (const outcome of await batch.done) expect(outcome).toMatchObject({ status: 'failed', error: { code: 'STOPPED' } });
     expect(gateway.calls).toHaveLength(0);

@@ -22,7 +22,8 @@ const IDLE_MS = 5_000;
 /** One worker for all that is hashed at the same time, started when it is needed. Sources that aren't Blobs are hashed on this thread. */
 export function browserHashing({ hashWorker = startWorker }: HashingOptions = {}): Hashing {
   const workers = new WorkerKeeper(hashWorker);
-  const here = hashingOf(onThisThread());
+  // Where not even this can be loaded it wasn't a policy that kept the worker from starting.
+  const here = hashingOf(onThisThread(() => workers.forget()));
   return {
     async digest(source, spans, signal) {
       const blob = source.blob?.(0, source.size);
@@ -39,12 +40,13 @@ export function browserHashing({ hashWorker = startWorker }: HashingOptions = {}
 }
 
 /** Loaded only where it is needed: most pages never hash on their own thread. Without a way out it can't be, as yet. */
-function onThisThread(): () => Promise<Hash> {
+function onThisThread(onFailure: () => void): () => Promise<Hash> {
   let make: (() => Promise<Hash>) | undefined;
   return async () => {
     make ??= await import('./sha256.js').then(
       ({ sha256Maker }) => sha256Maker(),
       (error: unknown) => {
+        onFailure();
         throw new NetworkError('the code that hashes could not be loaded', error);
       },
     );
@@ -73,7 +75,13 @@ class OffThreadPass implements HashPass {
   }
 
   async chunk(span: ChunkSpan): Promise<string> {
-    return await (await this.#begun()).chunk(span);
+    try {
+      return await (await this.#begun()).chunk(span);
+    } catch (error) {
+      // Only before the first chunk can the code that hashes be wanting: the pass begins anew, perhaps in a worker.
+      if (error instanceof NetworkError) this.#pass = undefined;
+      throw error;
+    }
   }
 
   async whole(): Promise<string> {
@@ -128,13 +136,20 @@ class WorkerKeeper {
     const line = await (this.#line ??= WorkerLine.open(this.#start));
     if (line === undefined) {
       this.#borrowers -= 1;
-      if (!navigator.onLine) this.#line = undefined; // Its script may be had later.
     } else if (line.isBroken) {
       this.#line = undefined;
       this.#borrowers -= 1;
       return await this.borrow();
     }
     return line;
+  }
+
+  /** The next one who wants a worker starts one, although the last couldn't be started. */
+  forget(): void {
+    const line = this.#line;
+    void line?.then((open) => {
+      if (open === undefined && this.#line === line) this.#line = undefined;
+    });
   }
 
   giveBack(): void {

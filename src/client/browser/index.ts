@@ -9,7 +9,7 @@ import { browserHashing, type HashingOptions } from './hashing.js';
 import { browserPlatform } from './platform.js';
 
 export * from '../surface.js';
-export { droppedFiles } from './dropped.js';
+export { chosenFiles, droppedFiles, type ChosenFile } from './chosen.js';
 export { browserHashing, type HashingOptions } from './hashing.js';
 export { browserPlatform } from './platform.js';
 

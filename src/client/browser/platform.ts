@@ -3,12 +3,16 @@
 import type { Hashing, Network, Platform } from '../platform.js';
 import { send } from './http.js';
 
+/** Of six connections to a host (HTTP/1.1). */
+const EVENT_STREAMS = 1;
+
 /** Without `hashing` for programs that upload nothing: using it then throws. */
 export function browserPlatform(hashing: Hashing = NO_HASHING): Platform {
   return {
     hashing,
     send,
     webSocket: globalThis.WebSocket,
+    eventStreams: EVENT_STREAMS,
     now: () => performance.now(),
     wait,
     random: () => Math.random(),

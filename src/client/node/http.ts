@@ -4,10 +4,11 @@
 import * as http from 'node:http';
 import * as https from 'node:https';
 import { describeError, NetworkError } from '../errors.js';
-import type { HttpBody, HttpRequest, HttpResponse } from '../platform.js';
+import type { HttpRequest, HttpResponse } from '../platform.js';
+import type { Throttle } from './throttle.js';
 
-/** A `Platform['send']` with connections of its own; they don't keep the process alive while idle. */
-export function createSend(): (request: HttpRequest) => Promise<HttpResponse> {
+/** A `Platform['send']` with connections of its own; they don't keep the process alive while idle. Bodies leave as `throttle` lets them. */
+export function createSend(throttle?: Throttle): (request: HttpRequest) => Promise<HttpResponse> {
   // Without a limit on sockets: there are as many as parallel requests, which is bounded elsewhere.
   const agents = { plain: new http.Agent({ keepAlive: true }), tls: new https.Agent({ keepAlive: true }) };
   return async (request) => {
@@ -22,11 +23,15 @@ export function createSend(): (request: HttpRequest) => Promise<HttpResponse> {
       url.protocol === 'https:'
         ? https.request(url, { ...options, agent: agents.tls })
         : http.request(url, { ...options, agent: agents.plain });
-    return await exchange(outgoing, request);
+    return await exchange(outgoing, request, throttle);
   };
 }
 
-async function exchange(outgoing: http.ClientRequest, request: HttpRequest): Promise<HttpResponse> {
+async function exchange(
+  outgoing: http.ClientRequest,
+  request: HttpRequest,
+  throttle: Throttle | undefined,
+): Promise<HttpResponse> {
   const { body, idleTimeoutMs, signal, onBytesSent, onText } = request;
   const cut = () => outgoing.destroy();
   signal.addEventListener('abort', cut, { once: true });
@@ -39,7 +44,8 @@ async function exchange(outgoing: http.ClientRequest, request: HttpRequest): Pro
     outgoing.once('close', () => reject(new Error('the connection was closed before an answer')));
   });
   const state: { bodySent: boolean; bodyFailure?: { readonly error: unknown } } = { bodySent: false };
-  const pumping = pump(outgoing, body, answered, onBytesSent).then(
+  const pieces = throttle === undefined ? body.pieces() : throttle.slow(body.pieces(), answered);
+  const pumping = pump(outgoing, { pieces, answered, onBytesSent }).then(
     (sent) => void (state.bodySent = sent),
     (error: unknown) => {
       state.bodyFailure = { error };
@@ -63,21 +69,22 @@ async function exchange(outgoing: http.ClientRequest, request: HttpRequest): Pro
   }
 }
 
+interface Pumping {
+  readonly pieces: AsyncIterable<Uint8Array>;
+  readonly answered: Promise<unknown>;
+  readonly onBytesSent: HttpRequest['onBytesSent'];
+}
+
 /**
  * Writes the body as fast as the network takes it, with two pieces at most on their way to the kernel. Resolves with whether
  * all of it was handed over; ends early when the answer has come or the connection has gone.
  */
-async function pump(
-  outgoing: http.ClientRequest,
-  body: HttpBody,
-  answered: Promise<unknown>,
-  onBytesSent: ((bytes: number) => void) | undefined,
-): Promise<boolean> {
+async function pump(outgoing: http.ClientRequest, { pieces, answered, onBytesSent }: Pumping): Promise<boolean> {
   const state = { ended: false };
   const end = () => void (state.ended = true);
   const ending = answered.then(end, end);
   let previous: Promise<void> | undefined;
-  for await (const piece of body.pieces()) {
+  for await (const piece of pieces) {
     if (state.ended) return false;
     const flushed = new Promise<void>((resolve) => {
       outgoing.write(piece, (error) => {

@@ -6,16 +6,25 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { hashingOf } from '../hashing.js';
 import type { Hash, Platform } from '../platform.js';
 import { createSend } from './http.js';
+import { Throttle } from './throttle.js';
 
-/**
- * `webSocket` is a WebSocket constructor for merge progress, `ws` for example. Default: Node's own, which there is from
- * version 22; without any, progress comes as server-sent events.
- */
-export function nodePlatform({ webSocket }: { readonly webSocket?: unknown } = {}): Platform {
+export interface NodePlatformOptions {
+  /**
+   * A WebSocket constructor for merge progress, that of `ws` for example. Default: Node's own, which there is from version 22; without
+   * any, progress comes as server-sent events.
+   */
+  readonly webSocket?: unknown;
+  /** What leaves in request bodies, of all uploads together, at most; within a second hardly more. Default: as much as the line takes. */
+  readonly maxBytesPerSecond?: number | undefined;
+}
+
+/** Connections and limit are shared by all who use it. */
+export function nodePlatform({ webSocket, maxBytesPerSecond }: NodePlatformOptions = {}): Platform {
   return {
     hashing: hashingOf(sha256),
-    send: createSend(),
+    send: createSend(maxBytesPerSecond === undefined ? undefined : new Throttle(maxBytesPerSecond)),
     webSocket: webSocket ?? ('WebSocket' in globalThis ? globalThis.WebSocket : undefined),
+    eventStreams: Infinity, // Connections cost next to nothing here.
     now: () => performance.now(),
     wait,
     random: Math.random,

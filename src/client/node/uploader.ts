@@ -3,20 +3,17 @@
 import { Gateway } from '../gateway.js';
 import { Transport, type TransportOptions } from '../transport.js';
 import { Uploader as PortableUploader, type UploaderOptions } from '../uploader.js';
-import { nodePlatform } from './platform.js';
+import { nodePlatform, type NodePlatformOptions } from './platform.js';
 
 /** Connections to a gateway cost next to nothing here; more chunks than its hosts take at once only wait there. */
 const PARALLEL = 8;
 
-export interface NodeUploaderOptions extends UploaderOptions {
-  /** See `nodePlatform`. */
-  readonly webSocket?: unknown;
-}
+export interface NodeUploaderOptions extends UploaderOptions, NodePlatformOptions {}
 
 /** Uploads contents to one gateway. */
 export class Uploader extends PortableUploader {
   constructor(options: NodeUploaderOptions) {
-    super({ ...options, parallel: options.parallel ?? PARALLEL }, nodePlatform({ webSocket: options.webSocket }));
+    super({ ...options, parallel: options.parallel ?? PARALLEL }, nodePlatform(options));
   }
 }
 

@@ -1,9 +1,17 @@
 // The page that the SDK's tests drive.
 
 import { createRoot } from 'react-dom/client';
-import { UploadError, Uploader, type Upload, type UploadBatch } from 'longshore/client';
+import {
+  chosenFiles,
+  droppedFiles,
+  UploadError,
+  Uploader,
+  type ChosenFile,
+  type Upload,
+  type UploadBatch,
+} from 'longshore/client';
 import { useUpload, useUploads } from 'longshore/client/react';
-import { scenarios, type Entrance, type TestPage } from '../behaviour.js';
+import { scenarios, type Entrance, type ShownFile, type TestPage } from '../behaviour.js';
 
 type Call = (name: keyof Entrance, argument?: string) => Promise<never>;
 
@@ -36,7 +44,25 @@ Object.assign(globalThis, {
   beginAll(target) {
     root.render(<Batch batch={new Uploader({ endpoint, personId: 'ann' }).uploadAll(chosen(), target)} />);
   },
+  dropped: undefined,
+  choose: (kind) => chosenFiles(kind)?.then(shown),
 } satisfies TestPage);
+
+addEventListener('dragover', (event) => event.preventDefault());
+addEventListener('drop', (event) => {
+  event.preventDefault();
+  const { dataTransfer } = event;
+  if (dataTransfer !== null) Object.assign(globalThis, { dropped: droppedFiles(dataTransfer).then(shown) });
+});
+
+async function shown(files: readonly ChosenFile[]): Promise<readonly ShownFile[]> {
+  return await Promise.all(
+    files.map(async ({ source, handle }) => {
+      const again = await handle?.getFile();
+      return { path: source.relativePath ?? source.name, size: source.size, again: again?.size };
+    }),
+  );
+}
 
 function Batch({ batch }: { readonly batch: UploadBatch }) {
   const { progress, outcomes } = useUploads(batch);
