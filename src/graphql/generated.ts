@@ -25,7 +25,7 @@ export type Scalars = {
   Upload: { input: Promise<import("./multipart.js").FileUpload>; output: Promise<import("./multipart.js").FileUpload>; }
 };
 
-/** The upload is no more, or why it still is. */
+/** The upload is no more, or it was published before and the file stays (`UploadFinished`), or why it still is. */
 export type AbortUploadResult = Refused | TryAgainLater | UploadAborted | UploadFinished | UploadLocked;
 
 /** A run of chunks, both ends included, counted from 1. */
@@ -120,7 +120,7 @@ export type DirInfoChunksArgs = {
   first?: Scalars['Int']['input'];
 };
 
-/** What is there, or why that can't be told. */
+/** What is there (`DirInfo`), that all of it is published (`UploadFinished`), or why that can't be told. */
 export type DirInfoResult = DirInfo | Refused | TryAgainLater | UploadFinished | UploadLocked;
 
 /** There is a file at the target. Ask the person; the answer comes back as `ifExists: REPLACE` with `ifMatch`. */
@@ -167,7 +167,7 @@ export type Host = {
   readonly freeBytes?: Maybe<Scalars['ByteCount']['output']>;
   /** What `FileRef.hostId` takes. */
   readonly id: Scalars['ID']['output'];
-  /** For people. */
+  /** Name of the host for people, as the administrator wrote it. */
   readonly name: Scalars['String']['output'];
   /** Whether it answered just now. An unreachable host is told within 12 seconds. */
   readonly reachable: Scalars['Boolean']['output'];
@@ -232,13 +232,13 @@ export type MergeProgress = {
   readonly bytesPerSecond?: Maybe<Scalars['Float']['output']>;
   /** Hash of the whole content, `sha256:<hex>` or `md5:<hex>`, when known. */
   readonly digest?: Maybe<Scalars['String']['output']>;
-  /** Bytes of this phase that are done. */
+  /** Bytes of this phase that are done; in `RECEIVING` those that came, chunks still on their way included. */
   readonly doneBytes: Scalars['ByteCount']['output'];
   /** Expected rest of this phase in seconds, once it is known. */
   readonly etaSeconds?: Maybe<Scalars['Float']['output']>;
   /** 0 to 100, of this phase; never goes back within it. 100 at `DONE`, also for an empty file. */
   readonly percent: Scalars['Float']['output'];
-  /** Where it is. */
+  /** The stage it is in. */
   readonly phase: MergePhase;
   /** With `FAILED` or `ABORTED`: why. `ChunksMissing` tells which chunks to send again. */
   readonly problem?: Maybe<Problem>;
@@ -482,11 +482,11 @@ export type TryAgainLater = Problem & {
 /** The upload was ended, and what it had staged is gone. */
 export type UploadAborted = {
   readonly __typename?: 'UploadAborted';
-  /** When. */
+  /** When it was ended. */
   readonly abortedAt: Scalars['DateTime']['output'];
 };
 
-/** The chunk is stored, or why not. */
+/** The chunk is stored, or need not be since the whole is published (`UploadFinished`), or why not. */
 export type UploadChunkResult = ChunkStored | DigestMismatch | Refused | TryAgainLater | UploadFinished | UploadLocked;
 
 /** This content is at the target already, and the target is unchanged since. */
@@ -569,13 +569,13 @@ export type UploadSummary = {
   readonly __typename?: 'UploadSummary';
   /** When it began. */
   readonly beganAt: Scalars['DateTime']['output'];
-  /** Its target. */
+  /** Path of its target on that host. */
   readonly fullPath: Scalars['String']['output'];
-  /** Its content. With the two above it makes the `FileRef`. */
+  /** Identity of its content, as it was given. With the two above it makes the `FileRef` to go on with. */
   readonly hashCode: Scalars['String']['output'];
-  /** Its host. */
+  /** `id` of its host. */
   readonly hostId: Scalars['ID']['output'];
-  /** Where it is. */
+  /** The stage it is in. */
   readonly phase: MergePhase;
   /** Size of the whole content in bytes. */
   readonly size: Scalars['ByteCount']['output'];

@@ -16,8 +16,8 @@ import type { Authenticate } from './authentication.js';
 import { believe } from './authentication.js';
 import { Connections } from './connections.js';
 import { isAllowedOrigin, isLoopbackHost, setCorsHeaders } from './origins.js';
-import type { Page } from './pages.js';
-import { landingPage, renderGraphiqlPage } from './pages.js';
+import type { Pages } from './pages.js';
+import { createPages } from './pages.js';
 import { drainAfterAnswer, sendError, sendJson, setSecurityHeaders } from './responses.js';
 import type { WebSocketEdge } from './websocket.js';
 import { createWebSocketEdge } from './websocket.js';
@@ -107,6 +107,7 @@ function createEdge(options: ServerOptions, connections: Connections): Edge {
     log,
     limits: { maxFileBytes: maxChunkBytes, idleTimeoutMs },
   });
+  const pages = createPages(origins);
   const webSockets = createWebSocketEdge({ graphql, authenticate, log });
   const drainBounds = { maxBytes: maxMultipartBytes(maxChunkBytes), maxMs: DRAIN_MAX_MS };
   const isForUs = (req: IncomingMessage): boolean => !loopbackOnly || isLoopbackHost(req.headers.host);
@@ -116,10 +117,11 @@ function createEdge(options: ServerOptions, connections: Connections): Edge {
     const path = pathOf(req);
     if (path === '/graphql') {
       setCorsHeaders(req, res, origins);
-      return answerGraphQL({ req, res, graphql, authenticate });
+      return answerGraphQL({ req, res, pages, graphql, authenticate });
     }
     if (req.method !== 'GET' && req.method !== 'HEAD') return sendJson(res, 404, NOT_FOUND);
-    if (path === '/') return sendPage(res, landingPage);
+    if (path === '/') return pages.sendUploadPage(req, res);
+    if (await pages.sendPart(req, res, path)) return;
     if (path === '/health') return sendJson(res, 200, { status: 'ok' });
     if (path === '/ready') return sendReadiness(res, (await options.ready?.()) ?? true);
     return sendJson(res, 404, NOT_FOUND);
@@ -148,14 +150,14 @@ const NOT_FOUND = { errors: [{ message: 'There is nothing here. Try /graphql.', 
 interface GraphQLExchange {
   readonly req: IncomingMessage;
   readonly res: ServerResponse;
+  readonly pages: Pages;
   readonly graphql: GraphQLServer;
   readonly authenticate: Authenticate;
 }
 
-async function answerGraphQL({ req, res, graphql, authenticate }: GraphQLExchange): Promise<void> {
+async function answerGraphQL({ req, res, pages, graphql, authenticate }: GraphQLExchange): Promise<void> {
   if (req.method === 'OPTIONS') return void res.writeHead(204).end();
-  if (req.method === 'GET' && req.headers.accept?.includes('text/html') === true)
-    return sendPage(res, await renderGraphiqlPage());
+  if (req.method === 'GET' && req.headers.accept?.includes('text/html') === true) return pages.sendGraphiql(req, res);
   const { authorization, 'x-person-id': personId } = req.headers;
   const caller = await authenticate({
     ...(authorization === undefined ? {} : { authorization }),
@@ -173,12 +175,6 @@ function answerFailure(res: ServerResponse, error: unknown, log: Log): void {
   log.error({ err: error }, 'a request failed unexpectedly');
   if (res.headersSent) return void res.destroy();
   sendError(res, graphqlError('INTERNAL_SERVER_ERROR', 'Unexpected error.', { status: 500 }));
-}
-
-function sendPage(res: ServerResponse, { html, contentSecurityPolicy }: Page): void {
-  res.setHeader('content-security-policy', contentSecurityPolicy);
-  res.writeHead(200, { 'content-type': 'text/html; charset=utf-8' });
-  res.end(html);
 }
 
 function sendReadiness(res: ServerResponse, isReady: boolean): void {

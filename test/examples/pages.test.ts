@@ -5,13 +5,13 @@ import { describe, expect, it } from 'vitest';
 const root = new URL('../../', import.meta.url);
 const read = (path: string) => readFileSync(new URL(path, root), 'utf8');
 
-describe.each(['apollo', 'urql', 'node', 'curl'])('the page for %s', (name) => {
+describe.each(['apollo', 'urql', 'node', 'curl', 'sdk'])('the page for %s', (name) => {
   const page = read(`docs/clients/${name}.md`);
 
   it('shows code that is in the example, to the letter', () => {
     const paths = readdirSync(new URL(`examples/${name}`, root), { recursive: true, encoding: 'utf8' });
     const sources = paths.filter((path) => /\.(ts|tsx|mjs|sh)$/.test(path)).map((path) => read(`examples/${name}/${path}`));
-    const blocks = [...page.matchAll(/^```(?:ts|js|sh)\n(.*?)^```$/gms)].map(([, block = '']) => block);
+    const blocks = [...page.matchAll(/^```(?:ts|tsx|js|sh)\n(.*?)^```$/gms)].map(([, block = '']) => block);
     // Commands to type are no part of an example.
     const shown = blocks.filter((block) => !/^(npm|npx|node|sh) /.test(block));
     expect(shown).not.toEqual([]);

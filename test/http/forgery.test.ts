@@ -71,6 +71,12 @@ describe('a page of another origin', () => {
     expect(await from('null')).toBeUndefined();
   });
 
+  it('may read how long it is asked to wait', async () => {
+    const server = await serve(longshoreWith(), { origins: [listed] });
+    const { headers } = await ask(server, { headers: { origin: listed, 'content-type': 'application/json' }, body: '{}' });
+    expect(headers['access-control-expose-headers']).toBe('retry-after');
+  });
+
   it('is told which headers it may send', async () => {
     const server = await serve(longshoreWith(), { origins: [listed] });
     const { status, headers } = await ask(server, { method: 'OPTIONS', headers: { origin: listed } });
