@@ -28,8 +28,9 @@ const ROOMS = {
     packages: ['graphql', 'graphql-yoga', '@graphql-yoga', 'graphql-ws', 'ws'],
   },
   client: { rooms: [], node: false, packages: ['graphql-ws'] },
-  web: { rooms: ['client'], node: false, packages: [] },
-  cli: { rooms: ['client'], node: true, packages: ['commander', 'cli-progress', 'ws'] },
+  // It has the client by its published name: as any page has it, built for browsers.
+  web: { rooms: ['client'], node: false, packages: ['react', 'react-dom', 'idb-keyval', '@fontsource-variable'] },
+  cli: { rooms: ['client'], node: true, packages: ['commander', 'log-update', 'ws'] },
 };
 
 /** The client's parts for one platform; the rest of it runs on all of them. */
@@ -38,6 +39,8 @@ const CLIENT_PARTS = {
   browser: { node: false, packages: ['hash-wasm'] },
   react: { node: false, packages: ['react'] },
 };
+/** By the package's own name; only the page, which is built after it, asks for it so. */
+const PUBLISHED_CLIENT = '^dist/client/';
 const CLIENT_ON_NODE = '^src/client/node/';
 const CLIENT_PART = `^src/client/(${Object.keys(CLIENT_PARTS).join('|')})/`;
 
@@ -71,7 +74,7 @@ function outsideRule(name, from, { node, packages }) {
     comment: `Uses ${node ? 'Node and ' : ''}${packages.length === 0 ? 'no package' : `only ${packages.join(', ')}`}.`,
     severity: 'error',
     from,
-    to: { pathNot: ['^src/', ...packages.map(package_)], ...(node ? { dependencyTypesNot: ['core'] } : {}) },
+    to: { pathNot: ['^src/', PUBLISHED_CLIENT, ...packages.map(package_)], ...(node ? { dependencyTypesNot: ['core'] } : {}) },
   };
 }
 
@@ -140,11 +143,19 @@ module.exports = {
     },
     {
       name: 'no-development-package',
-      comment: 'What runs in production is installed there: src/ imports no devDependency.',
+      comment:
+        'What runs in production is installed there: src/ imports no devDependency. The page is built with what it needs in it.',
       severity: 'error',
-      from: { path: '^src/' },
+      from: { path: '^src/', pathNot: inRoom('web') },
       // React comes with the program that has its hooks.
       to: { dependencyTypes: ['npm-dev'], dependencyTypesNot: ['npm', 'npm-peer', 'type-only'] },
+    },
+    {
+      name: 'published-client-is-for-the-page',
+      comment: 'Everything else has the client by its path.',
+      severity: 'error',
+      from: { path: '^src/', pathNot: inRoom('web') },
+      to: { path: PUBLISHED_CLIENT },
     },
     {
       name: 'src-stands-alone',

@@ -76,6 +76,7 @@ function refuse(error: ConfigError): void {
 function announce({ url, embeddedHosts }: Gateway): void {
   const lines = [
     `Longshore is at ${url}`,
+    `  page      ${url}/`,
     `  GraphiQL  ${url}/graphql`,
     `  upload    npx longshore put FILE local:/inbox/FILE`,
   ];

@@ -50,6 +50,7 @@ const VIOLATIONS: readonly (readonly [rule: string, file: string, imported: stri
   ['redis-has-one-room', 'graphql/bad-redis.ts', 'bullmq'],
   ['no-circle', 'core/round.ts', './trip.js'],
   ['no-development-package', 'cli/bad-development.ts', 'vitest'],
+  ['published-client-is-for-the-page', 'cli/bad-client.ts', '../../dist/client/index.js'],
   ['src-stands-alone', 'sftp/bad-test.ts', '../../test/machine.js'],
 ];
 
@@ -95,6 +96,7 @@ describe('layer rules', () => {
     // A circle is reported once, at the first of its files by name.
     write('src/core/trip.ts', "import './round.js';\n");
     write('test/machine.ts', 'export {};\n');
+    write('dist/client/index.js', 'export {};\n');
     // Packages are told apart by where they are and by what package.json says of them.
     write('package.json', JSON.stringify({ type: 'module', devDependencies: { vitest: '*' } }));
     write('node_modules/vitest/package.json', JSON.stringify({ name: 'vitest', main: 'index.js' }));

@@ -1,0 +1,237 @@
+// One file of the queue.
+
+import { useUpload } from 'longshore/client/react';
+import type { Upload, UploadProgress, UploadResult } from 'longshore/client';
+import { memo, useId, useState } from 'react';
+import type { Queue } from '../model/queue.js';
+import type { Row, RowState } from '../model/row.js';
+import { useStore } from '../model/store.js';
+import { describeProblem, useWords, type Words } from '../text/index.js';
+import { ChunkMap } from './chunk-map.js';
+import { Button, IconButton } from './controls.js';
+import { Dialog } from './dialog.js';
+import { Icon, type IconName } from './icons.js';
+import { SegmentedBar, StepList, standingOf } from './segmented-bar.js';
+
+interface RowViewProps {
+  readonly row: Row;
+  readonly queue: Queue;
+  readonly isOpen: boolean;
+}
+
+export const RowView = memo(function RowView({ row, queue, isOpen }: RowViewProps) {
+  const words = useWords();
+  const { text, formats } = words;
+  const state = useStore(row.state);
+  const { upload } = state;
+  const { progress, result, error } = useUpload(upload);
+  const [isExpanded, setExpanded] = useState<boolean>();
+  const [isAsking, setAsking] = useState(false);
+  const detailsId = useId();
+  const { phase } = progress;
+  const standing = standingOf(progress);
+  const isBroken = phase === 'failed' || phase === 'stopped';
+  const showsDetails = isExpanded ?? (isOpen && phase !== 'waiting');
+  const named = (action: string) => text.actionOn(action, row.name);
+  const there = progress.resumedBytes + progress.sentBytes;
+
+  const discard = () => {
+    setAsking(false);
+    queue.discard(row).catch(() => undefined); // The row itself shows what became of it.
+  };
+  return (
+    <li className={`row ${phase}`}>
+      <Icon name={iconOf(state, phase)} />
+      <div className="what">
+        <h3 title={row.path}>{row.name}</h3>
+        <p className="where">
+          {row.host}:{row.path}
+        </p>
+      </div>
+      <div className="actions">
+        {isUnderWay(phase) ? <PauseButton upload={upload} isPaused={phase === 'paused'} named={named} /> : null}
+        {isBroken ? (
+          <IconButton icon="retry" title={text.retry} label={named(text.retry)} onClick={() => queue.retry(row)} />
+        ) : null}
+        {isUnderWay(phase) || (isBroken && !row.wasKept) ? (
+          <IconButton
+            icon="discard"
+            title={text.discard}
+            label={named(text.discard)}
+            onClick={() => (there > 0 ? setAsking(true) : discard())}
+          />
+        ) : null}
+        {isUnderWay(phase) ? null : (
+          <IconButton icon="close" title={text.remove} label={named(text.remove)} onClick={() => queue.remove(row)} />
+        )}
+        <IconButton
+          icon="more"
+          title={text.details}
+          label={named(text.details)}
+          isExpanded={showsDetails}
+          controls={detailsId}
+          onClick={() => setExpanded(!showsDetails)}
+        />
+      </div>
+      <SegmentedBar standing={standing} label={text.progressOf(row.name)} state={barStateOf(phase, row)} />
+      <p className="facts">
+        <strong>{phaseText(words, progress, state)}</strong>
+        {factsOf(words, progress, result).map((fact) => (
+          <span key={fact} className="figure">
+            {fact}
+          </span>
+        ))}
+      </p>
+      {error === undefined || phase === 'aborted' ? null : (
+        <Failure error={error} isGentle={row.wasKept} onTakeOver={() => queue.retry(row, { takeOver: true })} />
+      )}
+      <div id={detailsId} className="details" hidden={!showsDetails}>
+        {showsDetails ? (
+          <>
+            {phase === 'done' ? null : <StepList standing={standing} />}
+            {result === undefined ? <ChunkMap upload={upload} revision={progress} /> : <Outcome result={result} />}
+          </>
+        ) : null}
+      </div>
+      {isAsking ? (
+        <Dialog title={text.discardTitle} onCancel={() => setAsking(false)}>
+          <p>{text.discardText(row.name, formats.bytes(there))}</p>
+          <div className="buttons">
+            <Button onClick={() => setAsking(false)}>{text.keepUploading}</Button>
+            <Button kind="danger" onClick={discard}>
+              {text.discard}
+            </Button>
+          </div>
+        </Dialog>
+      ) : null}
+    </li>
+  );
+});
+
+/** One button for both, so that it keeps the focus. */
+function PauseButton({ upload, isPaused, named }: PauseButtonProps) {
+  const { text } = useWords();
+  const title = isPaused ? text.resume : text.pause;
+  const toggle = () => (isPaused ? upload.resume() : upload.pause());
+  return <IconButton icon={isPaused ? 'play' : 'pause'} title={title} label={named(title)} onClick={toggle} />;
+}
+
+interface PauseButtonProps {
+  readonly upload: Upload;
+  readonly isPaused: boolean;
+  readonly named: (action: string) => string;
+}
+
+function Failure({
+  error,
+  isGentle,
+  onTakeOver,
+}: {
+  readonly error: unknown;
+  readonly isGentle: boolean;
+  readonly onTakeOver: () => void;
+}) {
+  const words = useWords();
+  const { text } = words;
+  const { code = 'FAILED', message = String(error) } = error instanceof Error ? (error as Error & { code?: string }) : {};
+  const isMine = isMineLocked(error);
+  return (
+    <p className={isGentle ? 'failure gentle' : 'failure'}>
+      {isMine ? text.mineLocked : describeProblem(words, { code, message })}{' '}
+      {isMine ? <Button onClick={onTakeOver}>{text.takeOver}</Button> : null}
+    </p>
+  );
+}
+
+function Outcome({ result }: { readonly result: UploadResult }) {
+  const { text } = useWords();
+  const [isCopied, setCopied] = useState(false);
+  const hex = result.digest?.replace(/^sha256:/, '');
+  // Absent on pages over plain HTTP.
+  const { clipboard } = navigator as { readonly clipboard?: Clipboard };
+  return (
+    <div className="outcome">
+      <p>{result.proved ? text.proved : text.notProved}</p>
+      {hex === undefined ? null : (
+        <p className="digest">
+          <span>{text.digest}</span> <code>{hex}</code>{' '}
+          {clipboard === undefined ? null : (
+            <Button onClick={() => void clipboard.writeText(hex).then(() => setCopied(true))}>
+              {isCopied ? text.copied : text.copy}
+            </Button>
+          )}
+        </p>
+      )}
+    </div>
+  );
+}
+
+function isUnderWay(phase: UploadProgress['phase']): boolean {
+  return !['done', 'failed', 'stopped', 'aborted'].includes(phase);
+}
+
+function isMineLocked(error: unknown): boolean {
+  if (typeof error !== 'object' || error === null || !('problem' in error)) return false;
+  const { problem } = error;
+  return typeof problem === 'object' && problem !== null && 'mine' in problem && problem.mine === true;
+}
+
+function iconOf({ trouble, failure }: RowState, phase: UploadProgress['phase']): IconName {
+  if (phase === 'done') return 'check';
+  if (failure === 'FILE_EXISTS') return 'file';
+  if (phase === 'failed' || phase === 'stopped') return 'alert';
+  if (phase === 'waiting') return 'clock';
+  return trouble === undefined ? 'file' : 'alert';
+}
+
+function barStateOf(phase: UploadProgress['phase'], row: Row) {
+  if (phase === 'done') return 'done';
+  if (phase === 'failed') return row.wasKept ? 'still' : 'failed';
+  return isUnderWay(phase) && phase !== 'paused' && phase !== 'waiting' ? 'active' : 'still';
+}
+
+function phaseText(
+  { text }: Words,
+  { phase, merge, hashedBytes, sentBytes, resumedBytes }: UploadProgress,
+  state: RowState,
+): string {
+  if (state.trouble !== undefined && phase !== 'paused') return navigator.onLine ? text.phase.retrying : text.phase.offline;
+  if (phase === 'merging') {
+    switch (merge?.phase) {
+      case 'ASSEMBLING':
+        return text.phase.assembling;
+      case 'VERIFYING':
+        return text.phase.verifying;
+      case 'PUBLISHING':
+        return text.phase.publishing;
+      default:
+        return text.phase.queued;
+    }
+  }
+  if (phase === 'sending' && sentBytes === 0 && resumedBytes > 0 && hashedBytes > 0) return text.phase.comparing;
+  return text.phase[phase];
+}
+
+function factsOf({ text, formats }: Words, progress: UploadProgress, result: UploadResult | undefined): readonly string[] {
+  const { phase, totalBytes, resumedBytes, sentBytes, bytesPerSecond, etaSeconds, merge } = progress;
+  if (result !== undefined) {
+    if (result.alreadyThere) return [formats.bytes(result.size), text.alreadyThere];
+    const seconds = Math.max(result.durationMs / 1_000, 0.001);
+    const took = text.tookAt(formats.duration(seconds), formats.rate(result.wireBytes / seconds));
+    return [formats.bytes(result.size), took, ...(resumedBytes > 0 ? [text.resumedFrom(formats.bytes(resumedBytes))] : [])];
+  }
+  if (phase === 'merging' && merge !== undefined && merge.totalBytes > 0 && merge.phase !== 'QUEUED') {
+    return [
+      text.ofBytes(formats.bytes(merge.doneBytes), formats.bytes(merge.totalBytes)),
+      ...(merge.bytesPerSecond === null || merge.bytesPerSecond === 0 ? [] : [formats.rate(merge.bytesPerSecond)]),
+      ...(merge.etaSeconds === null ? [] : [text.left(formats.duration(merge.etaSeconds))]),
+    ];
+  }
+  if (phase === 'waiting' || phase === 'preparing') return [formats.bytes(totalBytes)];
+  const isSending = phase === 'sending' && bytesPerSecond > 0;
+  return [
+    text.ofBytes(formats.bytes(resumedBytes + sentBytes), formats.bytes(totalBytes)),
+    ...(isSending ? [formats.rate(bytesPerSecond)] : []),
+    ...(isSending && etaSeconds !== undefined ? [text.left(formats.duration(etaSeconds))] : []),
+  ];
+}
