@@ -27,6 +27,9 @@ export async function resolveTarget(host: Host, path: RemotePath): Promise<Targe
   let base = await host.realPath(named);
   while (base === undefined) {
     if ((await lookAt(host, named)) !== undefined) {
+      // Another upload may have made it in this very moment.
+      base = await host.realPath(named);
+      if (base !== undefined) break;
       throw new ProblemError(refused('INVALID_PATH', 'a parent of the path is a link that leads nowhere'));
     }
     if (named === '/') throw new ProblemError(refused('INVALID_PATH', 'the path leads nowhere on this host'));

@@ -1,0 +1,34 @@
+import { describe, expect, it } from 'vitest';
+import type { FileFacts, Host } from '../../src/core/ports.js';
+import type { RemotePath } from '../../src/core/remote-path.js';
+import { resolveTarget } from '../../src/core/target.js';
+
+const DIRECTORY: FileFacts = { kind: 'directory', size: 0, modifiedAt: 0, mode: 0o755 };
+const LINK: FileFacts = { ...DIRECTORY, kind: 'symlink' };
+
+/** `/inbox` is what `looks` say, one after the other: a real path, and what lies there. */
+function hostWhere(looks: { readonly realPath: (RemotePath | undefined)[]; readonly lstat: FileFacts }): Host {
+  const host: Partial<Host> = {
+    profile: { id: 'h', name: 'h', roots: ['/' as RemotePath], strategy: 'auto', durability: 'normal', verify: 'host' },
+    realPath: async (path) => (path === '/inbox' ? looks.realPath.shift() : path),
+    lstat: async (path) => (path === '/inbox' ? looks.lstat : undefined),
+  };
+  return host as Host;
+}
+
+describe('resolving a target', () => {
+  it('finds the directory that another upload makes in that very moment', async () => {
+    const host = hostWhere({ realPath: [undefined, '/inbox' as RemotePath], lstat: DIRECTORY });
+    expect(await resolveTarget(host, '/inbox/film.mov' as RemotePath)).toMatchObject({
+      path: '/inbox/film.mov',
+      base: '/inbox',
+    });
+  });
+
+  it('refuses what is below a link that leads nowhere', async () => {
+    const host = hostWhere({ realPath: [undefined, undefined], lstat: LINK });
+    await expect(resolveTarget(host, '/inbox/film.mov' as RemotePath)).rejects.toMatchObject({
+      problem: { code: 'INVALID_PATH' },
+    });
+  });
+});
