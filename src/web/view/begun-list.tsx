@@ -6,8 +6,8 @@ import { queuedFile, type Queue } from '../model/queue.js';
 import { useStore } from '../model/store.js';
 import { describeProblem, useWords } from '../text/index.js';
 import { Button } from './controls.js';
-import { Dialog } from './dialog.js';
 import { Icon } from './icons.js';
+import { DiscardDialog } from './questions.js';
 import { SegmentedBar, standingOf, type Standing } from './segmented-bar.js';
 
 export function BegunList({ begun, queue }: { readonly begun: BegunUploads; readonly queue: Queue }) {
@@ -114,17 +114,7 @@ function BegunRow({ item, begun, queue }: { readonly item: Begun; readonly begun
           />
         </div>
       )}
-      {isAsking ? (
-        <Dialog title={text.discardTitle} onCancel={() => setAsking(false)}>
-          <p>{text.discardText(name, formats.bytes(thereBytes))}</p>
-          <div className="buttons">
-            <Button onClick={() => setAsking(false)}>{text.keepUploading}</Button>
-            <Button kind="danger" onClick={discard}>
-              {text.discard}
-            </Button>
-          </div>
-        </Dialog>
-      ) : null}
+      {isAsking ? <DiscardDialog name={name} bytes={thereBytes} onKeep={() => setAsking(false)} onDiscard={discard} /> : null}
     </li>
   );
 }

@@ -23,8 +23,11 @@ export function ChunkMap({ upload, revision }: { readonly upload: Upload; readon
     resized.observe(element);
     const dark = matchMedia('(prefers-color-scheme: dark)');
     dark.addEventListener('change', again);
+    const chosen = new MutationObserver(again);
+    chosen.observe(document.documentElement, { attributeFilter: ['data-theme'] });
     return () => {
       resized.disconnect();
+      chosen.disconnect();
       dark.removeEventListener('change', again);
     };
   }, [upload]);

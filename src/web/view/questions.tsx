@@ -1,4 +1,4 @@
-// What the page asks: about files that are there already, and who the person is.
+// What the page asks: about files that are there already, before something is lost, and who the person is.
 
 import { useState } from 'react';
 import type { ExistsAnswer, Queue } from '../model/queue.js';
@@ -45,6 +45,29 @@ export function ExistsDialog({ queue }: { readonly queue: Queue }) {
         <Button onClick={() => answer('both')}>{text.keepBoth}</Button>
         <Button kind="danger" onClick={() => answer('replace')}>
           {text.replace}
+        </Button>
+      </div>
+    </Dialog>
+  );
+}
+
+interface DiscardDialogProps {
+  readonly name: string;
+  /** What is on the host and would be lost. */
+  readonly bytes: number;
+  readonly onKeep: () => void;
+  readonly onDiscard: () => void;
+}
+
+export function DiscardDialog({ name, bytes, onKeep, onDiscard }: DiscardDialogProps) {
+  const { text, formats } = useWords();
+  return (
+    <Dialog title={text.discardTitle} onCancel={onKeep}>
+      <p>{text.discardText(name, formats.bytes(bytes))}</p>
+      <div className="buttons">
+        <Button onClick={onKeep}>{text.keepUploading}</Button>
+        <Button kind="danger" onClick={onDiscard}>
+          {text.discard}
         </Button>
       </div>
     </Dialog>

@@ -1,7 +1,7 @@
 // One file of the queue.
 
 import { useUpload } from 'longshore/client/react';
-import type { Upload, UploadProgress, UploadResult } from 'longshore/client';
+import type { UploadProgress, UploadResult } from 'longshore/client';
 import { memo, useId, useState } from 'react';
 import type { Queue } from '../model/queue.js';
 import type { Row, RowState } from '../model/row.js';
@@ -9,8 +9,8 @@ import { useStore } from '../model/store.js';
 import { describeProblem, useWords, type Words } from '../text/index.js';
 import { ChunkMap } from './chunk-map.js';
 import { Button, IconButton } from './controls.js';
-import { Dialog } from './dialog.js';
 import { Icon, type IconName } from './icons.js';
+import { DiscardDialog } from './questions.js';
 import { SegmentedBar, StepList, standingOf } from './segmented-bar.js';
 
 interface RowViewProps {
@@ -21,24 +21,18 @@ interface RowViewProps {
 
 export const RowView = memo(function RowView({ row, queue, isOpen }: RowViewProps) {
   const words = useWords();
-  const { text, formats } = words;
+  const { text } = words;
   const state = useStore(row.state);
   const { upload } = state;
   const { progress, result, error } = useUpload(upload);
-  const [isExpanded, setExpanded] = useState<boolean>();
-  const [isAsking, setAsking] = useState(false);
-  const detailsId = useId();
   const { phase } = progress;
+  const [isExpanded, setExpanded] = useState<boolean>();
+  /** Why it wasn't discarded, such as that it was finished meanwhile. */
+  const [refusal, setRefusal] = useState<unknown>();
+  const detailsId = useId();
   const standing = standingOf(progress);
-  const isBroken = phase === 'failed' || phase === 'stopped';
+  const failure = refusal ?? (phase === 'aborted' ? undefined : error);
   const showsDetails = isExpanded ?? (isOpen && phase !== 'waiting');
-  const named = (action: string) => text.actionOn(action, row.name);
-  const there = progress.resumedBytes + progress.sentBytes;
-
-  const discard = () => {
-    setAsking(false);
-    queue.discard(row).catch(() => undefined); // The row itself shows what became of it.
-  };
   return (
     <li className={`row ${phase}`}>
       <Icon name={iconOf(state, phase)} />
@@ -49,25 +43,11 @@ export const RowView = memo(function RowView({ row, queue, isOpen }: RowViewProp
         </p>
       </div>
       <div className="actions">
-        {isUnderWay(phase) ? <PauseButton upload={upload} isPaused={phase === 'paused'} named={named} /> : null}
-        {isBroken ? (
-          <IconButton icon="retry" title={text.retry} label={named(text.retry)} onClick={() => queue.retry(row)} />
-        ) : null}
-        {isUnderWay(phase) || (isBroken && !row.wasKept) ? (
-          <IconButton
-            icon="discard"
-            title={text.discard}
-            label={named(text.discard)}
-            onClick={() => (there > 0 ? setAsking(true) : discard())}
-          />
-        ) : null}
-        {isUnderWay(phase) ? null : (
-          <IconButton icon="close" title={text.remove} label={named(text.remove)} onClick={() => queue.remove(row)} />
-        )}
+        <RowActions row={row} queue={queue} progress={progress} onRefusal={setRefusal} />
         <IconButton
           icon="more"
           title={text.details}
-          label={named(text.details)}
+          label={text.actionOn(text.details, row.name)}
           isExpanded={showsDetails}
           controls={detailsId}
           onClick={() => setExpanded(!showsDetails)}
@@ -82,44 +62,57 @@ export const RowView = memo(function RowView({ row, queue, isOpen }: RowViewProp
           </span>
         ))}
       </p>
-      {error === undefined || phase === 'aborted' ? null : (
-        <Failure error={error} isGentle={row.wasKept} onTakeOver={() => queue.retry(row, { takeOver: true })} />
+      {failure === undefined ? null : (
+        <Failure error={failure} isGentle={row.wasKept} onTakeOver={() => queue.retry(row, { takeOver: true })} />
       )}
       <div id={detailsId} className="details" hidden={!showsDetails}>
-        {showsDetails ? (
-          <>
-            {phase === 'done' ? null : <StepList standing={standing} />}
-            {result === undefined ? <ChunkMap upload={upload} revision={progress} /> : <Outcome result={result} />}
-          </>
-        ) : null}
+        {showsDetails && phase !== 'done' ? <StepList standing={standing} /> : null}
+        {showsDetails && result === undefined ? <ChunkMap upload={upload} revision={progress} /> : null}
+        {showsDetails && result !== undefined ? <Outcome result={result} /> : null}
       </div>
-      {isAsking ? (
-        <Dialog title={text.discardTitle} onCancel={() => setAsking(false)}>
-          <p>{text.discardText(row.name, formats.bytes(there))}</p>
-          <div className="buttons">
-            <Button onClick={() => setAsking(false)}>{text.keepUploading}</Button>
-            <Button kind="danger" onClick={discard}>
-              {text.discard}
-            </Button>
-          </div>
-        </Dialog>
-      ) : null}
     </li>
   );
 });
 
-/** One button for both, so that it keeps the focus. */
-function PauseButton({ upload, isPaused, named }: PauseButtonProps) {
-  const { text } = useWords();
-  const title = isPaused ? text.resume : text.pause;
-  const toggle = () => (isPaused ? upload.resume() : upload.pause());
-  return <IconButton icon={isPaused ? 'play' : 'pause'} title={title} label={named(title)} onClick={toggle} />;
+interface RowActionsProps {
+  readonly row: Row;
+  readonly queue: Queue;
+  readonly progress: UploadProgress;
+  readonly onRefusal: (error: unknown) => void;
 }
 
-interface PauseButtonProps {
-  readonly upload: Upload;
-  readonly isPaused: boolean;
-  readonly named: (action: string) => string;
+function RowActions({ row, queue, progress, onRefusal }: RowActionsProps) {
+  const { text } = useWords();
+  const [isAsking, setAsking] = useState(false);
+  const { phase, resumedBytes, sentBytes } = progress;
+  const isBroken = phase === 'failed' || phase === 'stopped';
+  const there = resumedBytes + sentBytes;
+  const named = (action: string) => ({ title: action, label: text.actionOn(action, row.name) });
+  const discard = () => {
+    setAsking(false);
+    queue.discard(row).catch(onRefusal);
+  };
+  return (
+    <>
+      {isUnderWay(phase) ? <PauseButton row={row} isPaused={phase === 'paused'} /> : null}
+      {isBroken ? <IconButton icon="retry" {...named(text.retry)} onClick={() => queue.retry(row)} /> : null}
+      {isUnderWay(phase) || (isBroken && !row.wasKept) ? (
+        <IconButton icon="discard" {...named(text.discard)} onClick={() => (there > 0 ? setAsking(true) : discard())} />
+      ) : null}
+      {isUnderWay(phase) ? null : <IconButton icon="close" {...named(text.remove)} onClick={() => queue.remove(row)} />}
+      {isAsking ? <DiscardDialog name={row.name} bytes={there} onKeep={() => setAsking(false)} onDiscard={discard} /> : null}
+    </>
+  );
+}
+
+/** One button for both, so that it keeps the focus. */
+function PauseButton({ row, isPaused }: { readonly row: Row; readonly isPaused: boolean }) {
+  const { text } = useWords();
+  const title = isPaused ? text.resume : text.pause;
+  const toggle = () => (isPaused ? row.upload.resume() : row.upload.pause());
+  return (
+    <IconButton icon={isPaused ? 'play' : 'pause'} title={title} label={text.actionOn(title, row.name)} onClick={toggle} />
+  );
 }
 
 function Failure({
