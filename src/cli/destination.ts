@@ -1,4 +1,5 @@
-// Where files go, by the rules people know from `cp` and `scp`.
+// Where files go: a matter of what is typed, as with `cp` and `scp`, and never of what is on the host already. So the same command
+// goes on where it stopped, where `cp -r DIR NEW` would make NEW/DIR the second time.
 
 import { basename } from 'node:path';
 import { UsageError } from './exit-codes.js';
@@ -6,6 +7,12 @@ import { UsageError } from './exit-codes.js';
 /** A path on a host. */
 export interface Destination {
   readonly host: string;
+  readonly path: string;
+}
+
+/** A local file or directory as it was named, and the path it becomes. A directory's is without a closing slash: '' for the root. */
+export interface Naming {
+  readonly source: string;
   readonly path: string;
 }
 
@@ -19,23 +26,26 @@ export function parseDestination(text: string): Destination {
 }
 
 /**
- * The target of each local file. Several files, or a trailing slash, mean a directory, in which a file keeps its name; otherwise
- * the path is the file itself. Throws `UsageError`, also when two files would have the same target.
+ * What each source becomes. Several sources, or a trailing slash, mean a directory, in which each keeps its name; otherwise the path is
+ * the new name. `DIR/.` stands for what is in DIR. Throws `UsageError`, also when two would become the same.
  */
-export function targetsOf(
-  files: readonly string[],
-  destination: Destination,
-): { readonly file: string; readonly path: string }[] {
-  const isDirectory = destination.path.endsWith('/');
-  if (files.length > 1 && !isDirectory) {
-    throw new UsageError(`several files need a directory: ${destination.host}:${destination.path}/`);
+export function targetsOf(sources: readonly string[], { host, path }: Destination): readonly Naming[] {
+  const directory = path.replace(/\/+$/, '');
+  const isInto = sources.length > 1 || path.endsWith('/');
+  const namings = sources.map((source) => {
+    if (isContents(source)) return { source, path: directory };
+    return { source, path: isInto ? `${directory}/${basename(source)}` : path };
+  });
+  const named = new Map<string, string>();
+  for (const { source, path: target } of namings.filter((naming) => !isContents(naming.source))) {
+    const other = named.get(target);
+    if (other !== undefined) throw new UsageError(`${other} and ${source} would both become ${host}:${target}`);
+    named.set(target, source);
   }
-  const targets = files.map((file) => ({ file, path: isDirectory ? destination.path + basename(file) : destination.path }));
-  const seen = new Map<string, string>();
-  for (const { file, path } of targets) {
-    const other = seen.get(path);
-    if (other !== undefined) throw new UsageError(`${other} and ${file} would both become ${destination.host}:${path}`);
-    seen.set(path, file);
-  }
-  return targets;
+  return namings;
+}
+
+/** Whether a source has no name of its own to keep: `.`, `..`, `DIR/.`, `/`. */
+function isContents(source: string): boolean {
+  return ['.', '..', ''].includes(basename(source));
 }

@@ -1,120 +1,95 @@
-// How `put` shows an upload: a bar where somebody looks, lines where a log is written, JSON where a program reads.
+// How `put` shows what is under way: bars where somebody looks, lines where a log is written, JSON where a program reads.
 
 import { performance } from 'node:perf_hooks';
-import cliProgress from 'cli-progress';
 import type { Retry, Upload, UploadPhase, UploadProgress } from '../client/index.js';
-import { factsOf, fractionOf, percentText } from './progress-line.js';
+import { factsOf, fractionOf, percentText, progressLine, totalLine } from './progress-line.js';
+import type { Tally } from './tally.js';
 import type { Terminal } from './terminal.js';
 
 export interface Display {
-  /** Leaves the screen free for a question, and takes it again. */
-  readonly pause: () => void;
-  readonly resume: () => void;
-  /** Ends the display; what follows is written below it. */
-  readonly end: () => void;
+  /** In the same turn in which the upload begins. */
+  readonly begins: (upload: Upload) => void;
+  readonly ends: (upload: Upload) => void;
+  /** What is printed afterwards comes below. */
+  readonly close: () => void;
 }
 
-const BAR_CELLS = 24;
-const FRAMES_PER_SECOND = 8;
 const LINE_EVERY_MS = 5_000;
 const JSON_EVERY_MS = 1_000;
 
-/** A single line that is redrawn, and gone in the end. */
-export function showBar(upload: Upload, name: string, screen: NodeJS.WriteStream): Display {
-  let retry: Retry | undefined;
-  upload.on('retry', (event) => (retry = event));
-  upload.on('progress', ({ wireBytes }) => {
-    // Bytes move again, so nothing is being waited for.
-    if (wireBytes !== wireBytesAtRetry) retry = undefined;
-    wireBytesAtRetry = wireBytes;
-  });
-  upload.on('chunk', () => (retry = undefined));
-  let wireBytesAtRetry = 0;
-
-  const create = () =>
-    new cliProgress.SingleBar({
-      stream: screen,
-      fps: FRAMES_PER_SECOND,
-      barsize: BAR_CELLS,
-      barCompleteChar: '█',
-      barIncompleteChar: '░',
-      hideCursor: true,
-      linewrap: false,
-      clearOnComplete: true,
-      gracefulExit: false, // Signals are `put`'s.
-      format: (options) => {
-        const progress = upload.progress;
-        const fraction = fractionOf(progress);
-        const bar = cliProgress.Format.BarFormat(Math.min(1, fraction), options);
-        return `${name}  ${bar} ${percentText(fraction)}  ${factsOf(progress, retry)}`;
-      },
-    });
-  let bar = create();
-  bar.start(1, 0);
+/** A bar for all files when there are several, and one for each that is under way; gone in the end. */
+export async function showBars(tally: Tally, isSeveral: boolean, show: NonNullable<Terminal['show']>): Promise<Display> {
+  const retries = new Map<Upload, Retry>();
+  const close = await show((columns) => [
+    ...(isSeveral ? [totalLine(tally.total, columns)] : []),
+    ...[...tally.running].map((upload) => progressLine(upload, retries.get(upload), columns)),
+  ]);
   return {
-    pause: () => {
-      bar.stop();
+    begins: (upload) => {
+      // News of a failure stands there until bytes move again.
+      let wireBytesAtRetry = 0;
+      upload.on('retry', (retry) => retries.set(upload, retry));
+      upload.on('chunk', () => retries.delete(upload));
+      upload.on('progress', ({ wireBytes }) => {
+        if (wireBytes !== wireBytesAtRetry) retries.delete(upload);
+        wireBytesAtRetry = wireBytes;
+      });
     },
-    resume: () => {
-      bar = create();
-      bar.start(1, 0);
-    },
-    end: () => {
-      bar.stop();
-    },
+    ends: (upload) => retries.delete(upload),
+    close,
   };
 }
 
-/** A line per phase, per new trouble, and every few seconds. */
-export function showLines(upload: Upload, name: string, { say }: Terminal): Display {
-  let phase = '';
-  let saidAt = Number.NEGATIVE_INFINITY;
-  const show = (progress: UploadProgress) => {
-    const now = performance.now();
-    const current = `${progress.phase} ${progress.merge?.phase ?? ''}`;
-    if (isOver(progress.phase) || (current === phase && now - saidAt < LINE_EVERY_MS)) return;
-    phase = current;
-    saidAt = now;
-    say(`${name}: ${percentText(fractionOf(progress)).trim()}  ${factsOf(progress, undefined)}`);
+/** A line per phase, per new trouble, and every few seconds; of many files only the latter two. */
+export function showLines(isSeveral: boolean, { say }: Terminal): Display {
+  return {
+    begins: (upload) => {
+      const { path } = upload.target;
+      const name = isSeveral ? path : upload.name;
+      let phase = '';
+      let saidAt = isSeveral ? performance.now() : Number.NEGATIVE_INFINITY;
+      upload.on('progress', (progress: UploadProgress) => {
+        const now = performance.now();
+        const current = isSeveral ? '' : `${progress.phase} ${progress.merge?.phase ?? ''}`;
+        if (isOver(progress.phase) || (current === phase && now - saidAt < LINE_EVERY_MS)) return;
+        phase = current;
+        saidAt = now;
+        say(`${name}: ${percentText(fractionOf(progress)).trim()}  ${factsOf(progress).join('  ')}`);
+      });
+      let retry = { message: '', saidAt: Number.NEGATIVE_INFINITY };
+      upload.on('retry', ({ message, delayMs }) => {
+        // All chunks under way fail of the same cause at the same time: that is one piece of news.
+        const now = performance.now();
+        if (message === retry.message && now - retry.saidAt < LINE_EVERY_MS) return;
+        retry = { message, saidAt: now };
+        say(`${name}: ${message}; trying again in ${(delayMs / 1_000).toFixed(1)} s`);
+      });
+    },
+    ends: nothing,
+    close: nothing,
   };
-  upload.on('progress', show);
-  let retry = { message: '', saidAt: Number.NEGATIVE_INFINITY };
-  upload.on('retry', ({ message, delayMs }) => {
-    // All chunks under way fail of the same cause at the same time: that is one piece of news.
-    const now = performance.now();
-    if (message === retry.message && now - retry.saidAt < LINE_EVERY_MS) return;
-    retry = { message, saidAt: now };
-    say(`${name}: ${message}; trying again in ${(delayMs / 1_000).toFixed(1)} s`);
-  });
-  return SILENT;
 }
 
 /** One JSON object per line on standard output: `phase`, `progress` at most once a second, `chunk`, `retry`. */
-export function showJson(
-  upload: Upload,
-  target: { readonly host: string; readonly path: string },
-  { print }: Terminal,
-): Display {
-  let printedAt = Number.NEGATIVE_INFINITY;
-  const emit = (event: string, facts: object) => {
-    print(JSON.stringify({ event, ...target, ...facts }));
+export function showJson({ print }: Terminal): Display {
+  return {
+    begins: (upload) => {
+      const { host, path } = upload.target;
+      let printedAt = Number.NEGATIVE_INFINITY;
+      const emit = (event: string, facts: object) => print(JSON.stringify({ event, host, path, ...facts }));
+      upload.on('phase', (phase) => emit('phase', { phase }));
+      upload.on('chunk', (chunk) => emit('chunk', chunk));
+      upload.on('retry', (retry) => emit('retry', retry));
+      upload.on('progress', (progress) => {
+        const now = performance.now();
+        if (now - printedAt < JSON_EVERY_MS && progress.merge === undefined) return;
+        printedAt = now;
+        emit('progress', progress);
+      });
+    },
+    ends: nothing,
+    close: nothing,
   };
-  upload.on('phase', (phase) => {
-    emit('phase', { phase });
-  });
-  upload.on('chunk', (chunk) => {
-    emit('chunk', chunk);
-  });
-  upload.on('retry', (retry) => {
-    emit('retry', retry);
-  });
-  upload.on('progress', (progress) => {
-    const now = performance.now();
-    if (now - printedAt < JSON_EVERY_MS && progress.merge === undefined) return;
-    printedAt = now;
-    emit('progress', progress);
-  });
-  return SILENT;
 }
 
 function isOver(phase: UploadPhase): boolean {
@@ -122,4 +97,3 @@ function isOver(phase: UploadPhase): boolean {
 }
 
 const nothing = () => undefined;
-const SILENT: Display = { pause: nothing, resume: nothing, end: nothing };

@@ -1,17 +1,18 @@
-// What the exit code of the command says; `--help` has the same table.
+// What the exit code of the command says; `--help` has the same table. From 130 on they are those that shells report for signals.
 
-import { GatewayError, GaveUpError, NetworkError, StoppedError, UploadError } from '../client/index.js';
+import { GatewayError, GaveUpError, NetworkError, StoppedError, UploadError } from '../client/errors.js';
 
-export const EXIT = { ok: 0, failed: 1, usage: 2, refused: 3, unreachable: 4, interrupted: 130 } as const;
+export const EXIT = { ok: 0, failed: 1, usage: 2, refused: 3, unreachable: 4, interrupted: 130, unread: 141 } as const;
 
 export const EXIT_CODES_HELP = `
 Exit codes:
   0    done
   1    failed; what is on the host stays, and the same command goes on
   2    wrong usage
-  3    refused: a file is there, somebody else uploads to it, or it isn't allowed
+  3    refused: a file is there, somebody else uploads to it, or not allowed
   4    the gateway can't be reached
-  130  interrupted; the same command goes on`;
+  130  interrupted; the same command goes on
+  141  nobody reads the output any more`;
 
 /** Wrong use of the command: exit code 2. */
 export class UsageError extends Error {

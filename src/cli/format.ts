@@ -1,4 +1,6 @@
-// Numbers for people.
+// Numbers, dates and tables for people.
+
+import { widthOf } from './letters.js';
 
 const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'] as const;
 
@@ -33,27 +35,46 @@ export function formatSeconds(seconds: number): string {
   return `${Math.floor(minutes / 60)}:${two(minutes % 60)}:${two(whole % 60)}`;
 }
 
-/** Rows with columns wide enough for their longest cell. */
-export function formatTable(rows: readonly (readonly string[])[]): string {
-  const widths: number[] = [];
-  for (const row of rows) for (const [i, cell] of row.entries()) widths[i] = Math.max(widths[i] ?? 0, cell.length);
-  return rows
-    .map((row) =>
-      row
-        .map((cell, i) => cell.padEnd(widths[i] ?? 0))
-        .join('  ')
-        .trimEnd(),
-    )
-    .join('\n');
+/** Local time, to the minute: `2026-11-23 00:04`. */
+export function formatDate(time: string | number): string {
+  const date = new Date(time);
+  const two = (value: number) => String(value).padStart(2, '0');
+  const day = [date.getFullYear(), two(date.getMonth() + 1), two(date.getDate())].join('-');
+  return `${day} ${two(date.getHours())}:${two(date.getMinutes())}`;
 }
 
-const SIZE = /^(\d+(?:\.\d+)?)\s*(B|KiB|MiB|GiB)?$/i;
+/**
+ * Rows below the names of their columns. Where that is wider than `columns`, each row is a block: its first cell, and under it the others
+ * with their names, so that nothing is cut.
+ */
+export function formatTable(head: readonly string[], rows: readonly (readonly string[])[], columns = Infinity): string {
+  const widths = head.map((_, i) => Math.max(...[head, ...rows].map((row) => widthOf(row[i] ?? ''))));
+  const asLine = (row: readonly string[]) =>
+    row.map((cell, i) => cell + ' '.repeat((widths[i] ?? 0) - widthOf(cell))).join('  ');
+  const isTooWide = widths.reduce((sum, width) => sum + width + 2, -2) > columns;
+  const lines = isTooWide ? rows.flatMap((row) => blockOf(head, row, columns)) : [head, ...rows].map(asLine);
+  return lines.map((line) => line.trimEnd()).join('\n');
+}
 
-/** Bytes of `10MiB`, `64 KiB`, `1048576`; `undefined` when it isn't a size. */
+function blockOf(head: readonly string[], [first = '', ...cells]: readonly string[], columns: number): string[] {
+  const lines = [first];
+  for (const [i, cell] of cells.entries()) {
+    const fact = `  ${head[i + 1]?.toLowerCase() ?? ''}: ${cell}`;
+    const last = lines.at(-1) ?? '';
+    if (lines.length > 1 && widthOf(last + fact) <= columns) lines.splice(-1, 1, last + fact);
+    else lines.push(fact);
+  }
+  return lines;
+}
+
+/** As the configuration has them, and as `curl` has: K, M and G are KiB, MiB and GiB. */
+const SIZE = /^(\d+(?:\.\d+)?)\s*(?:([KMGT])(?:iB)?|B)?$/i;
+
+/** Bytes of `10MiB`, `64 KiB`, `20M`, `1048576`; `undefined` when it isn't a size. */
 export function parseSize(text: string): number | undefined {
   const match = SIZE.exec(text.trim());
   if (match === null) return undefined;
-  const unit = UNITS.findIndex((name) => name.toLowerCase() === (match[2] ?? 'B').toLowerCase());
-  const bytes = Number(match[1]) * 1024 ** unit;
+  const exponent = 'KMGT'.indexOf(match[2]?.toUpperCase() ?? '?') + 1;
+  const bytes = Math.round(Number(match[1]) * 1024 ** exponent);
   return Number.isSafeInteger(bytes) && bytes > 0 ? bytes : undefined;
 }

@@ -10,15 +10,13 @@ export interface GatewayOptions {
   readonly person?: string;
 }
 
-const DEFAULT_URL = 'http://127.0.0.1:4000/graphql';
+const DEFAULT_URL = 'http://127.0.0.1:4000';
 
 export function withGatewayOptions(command: Command): Command {
   return command
     .addOption(new Option('--url <url>', 'the gateway').env('LONGSHORE_URL').default(DEFAULT_URL))
-    .addOption(new Option('--token <token>', 'who you are, where the gateway asks: a bearer token').env('LONGSHORE_TOKEN'))
-    .addOption(
-      new Option('--person <id>', 'who you are, where the gateway runs without authentication').env('LONGSHORE_PERSON'),
-    );
+    .addOption(new Option('--token <token>', 'bearer token: who you are').env('LONGSHORE_TOKEN'))
+    .addOption(new Option('--person <id>', 'your name where no token is asked').env('LONGSHORE_PERSON'));
 }
 
 export function transportOptions({ url, token, person }: GatewayOptions): TransportOptions {

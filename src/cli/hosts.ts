@@ -6,11 +6,13 @@ import { formatBytes, formatTable } from './format.js';
 import { transportOptions, type GatewayOptions } from './gateway-options.js';
 import type { Terminal } from './terminal.js';
 
+const HEAD = ['HOST', 'NAME', 'STATE', 'FREE', 'STRATEGY', 'ROOTS'] as const;
+
 export async function hosts(options: GatewayOptions & { readonly json: boolean }, terminal: Terminal): Promise<number> {
   const found = await connectGateway(transportOptions(options)).hosts(new AbortController().signal);
   if (options.json) for (const host of found) terminal.print(JSON.stringify(host));
   else if (found.length === 0) terminal.say('no host that you may use');
-  else terminal.print(formatTable([['HOST', 'NAME', 'STATE', 'FREE', 'STRATEGY', 'ROOTS'], ...found.map(rowOf)]));
+  else terminal.print(formatTable(HEAD, found.map(rowOf), terminal.columns));
   return EXIT.ok;
 }
 

@@ -1,7 +1,9 @@
-// An upload's state in one line.
+// The state of an upload, or of all together, in one line that fits.
 
-import type { MergeProgress, Retry, UploadProgress } from '../client/index.js';
+import type { MergeProgress, Retry, Upload, UploadProgress } from '../client/index.js';
 import { formatBytes, formatRate, formatSeconds } from './format.js';
+import { shortenTo, widthOf } from './letters.js';
+import type { Total } from './tally.js';
 
 const MERGE_WORDS: Readonly<Record<string, string>> = {
   RECEIVING: 'waiting for the host',
@@ -14,30 +16,68 @@ const MERGE_WORDS: Readonly<Record<string, string>> = {
   ABORTED: 'aborted',
 };
 
+const WIDE_BAR = 24;
+const NARROW_BAR = 10;
+const MIN_NAME = 8;
+
+/** `film.mov  ████░░  41 %  41.0 MiB of 100 MiB  …`: with less room first the facts go, then the bar, then parts of the name. */
+export function progressLine(
+  { name, progress }: Pick<Upload, 'name' | 'progress'>,
+  retry: Retry | undefined,
+  columns: number,
+): string {
+  const fraction = fractionOf(progress);
+  if (retry === undefined) return line(name, fraction, factsOf(progress), columns);
+  return `${line(name, fraction, [], columns)}  waiting: ${retry.message} (attempt ${retry.attempt} failed)`;
+}
+
+/** `3 of 340 files  ██░░  …`, with `340+` as long as more are being found. */
+export function totalLine(total: Total, columns: number): string {
+  const { files, isComplete, filesOver, bytesOver, totalBytes, bytesPerSecond } = total;
+  const fraction = totalBytes === 0 ? 0 : bytesOver / totalBytes;
+  const facts = [`${formatBytes(bytesOver)} of ${formatBytes(totalBytes)}`, formatRate(bytesPerSecond)];
+  const leftSeconds = (totalBytes - bytesOver) / bytesPerSecond;
+  if (isComplete && leftSeconds > 0 && Number.isFinite(leftSeconds)) facts.push(`${formatSeconds(leftSeconds)} left`);
+  return line(`${filesOver} of ${files}${isComplete ? '' : '+'} files`, fraction, facts, columns);
+}
+
+function line(name: string, fraction: number, facts: readonly string[], columns: number): string {
+  const percent = percentText(fraction);
+  const cells = columns >= 100 ? WIDE_BAR : columns >= 40 ? NARROW_BAR : 0;
+  const bar = cells === 0 ? '' : `${'█'.repeat(Math.floor(fraction * cells)).padEnd(cells, '░')} `;
+  const state = `${bar}${percent}`;
+  const nameColumns = Math.max(MIN_NAME, Math.min(widthOf(name), Math.floor((columns - state.length - 2) / 2)));
+  let text = `${shortenTo(nameColumns, name)}  ${state}`;
+  for (const fact of facts) {
+    if (widthOf(text) + 2 + fact.length > columns) break;
+    text += `  ${fact}`;
+  }
+  return text;
+}
+
 /** 0 … 1 of the present phase. */
 export function fractionOf(progress: UploadProgress): number {
   if (progress.merge !== undefined && progress.phase !== 'sending') return progress.merge.percent / 100;
   if (progress.totalBytes === 0) return progress.phase === 'preparing' ? 0 : 1;
-  return (progress.resumedBytes + progress.sentBytes) / progress.totalBytes;
+  return Math.min(1, (progress.resumedBytes + progress.sentBytes) / progress.totalBytes);
 }
 
-/** The facts right of the bar. `retry` is the newest one while it waits. */
-export function factsOf(progress: UploadProgress, retry: Retry | undefined): string {
-  if (retry !== undefined) return `waiting: ${retry.message} (attempt ${retry.attempt} failed)`;
+/** The facts right of the bar, what matters most first. */
+export function factsOf(progress: UploadProgress): readonly string[] {
   switch (progress.phase) {
     case 'preparing':
-      return 'preparing';
+      return ['preparing'];
     case 'sending':
       return isComparing(progress) ? comparingFacts(progress) : sendingFacts(progress);
     case 'merging':
-      return progress.merge === undefined ? 'asking for the merge' : mergeFacts(progress.merge);
+      return progress.merge === undefined ? ['asking for the merge'] : mergeFacts(progress.merge);
     case 'waiting':
     case 'paused':
     case 'done':
     case 'failed':
     case 'stopped':
     case 'aborted':
-      return progress.phase;
+      return [progress.phase];
   }
 }
 
@@ -46,32 +86,30 @@ function isComparing({ resumedBytes, wireBytes, hashedBytes, totalBytes }: Uploa
   return resumedBytes > 0 && wireBytes === 0 && hashedBytes < totalBytes;
 }
 
-function comparingFacts({ hashedBytes, totalBytes, chunksDone, chunkCount }: UploadProgress): string {
-  const compared = `${formatBytes(hashedBytes)} of ${formatBytes(totalBytes)}`;
-  return `comparing with the ${chunksDone}/${chunkCount} chunks on the host: ${compared}`;
+function comparingFacts({ hashedBytes, totalBytes, chunksDone, chunkCount }: UploadProgress): readonly string[] {
+  return [
+    `comparing with the ${chunksDone}/${chunkCount} chunks on the host`,
+    `${formatBytes(hashedBytes)} of ${formatBytes(totalBytes)}`,
+  ];
 }
 
-function sendingFacts(progress: UploadProgress): string {
+function sendingFacts(progress: UploadProgress): readonly string[] {
   const { resumedBytes, sentBytes, totalBytes, bytesPerSecond, etaSeconds, chunksDone, chunkCount } = progress;
   return [
     `${formatBytes(resumedBytes + sentBytes)} of ${formatBytes(totalBytes)}`,
     formatRate(bytesPerSecond),
     etaSeconds === undefined ? undefined : `${formatSeconds(etaSeconds)} left`,
     `chunks ${chunksDone}/${chunkCount}`,
-  ]
-    .filter((fact) => fact !== undefined)
-    .join('  ');
+  ].filter((fact) => fact !== undefined);
 }
 
-function mergeFacts({ phase, doneBytes, totalBytes, bytesPerSecond, etaSeconds }: MergeProgress): string {
+function mergeFacts({ phase, doneBytes, totalBytes, bytesPerSecond, etaSeconds }: MergeProgress): readonly string[] {
   return [
     MERGE_WORDS[phase] ?? phase.toLowerCase(),
     totalBytes > 0 && phase !== 'DONE' ? `${formatBytes(doneBytes)} of ${formatBytes(totalBytes)}` : undefined,
     bytesPerSecond === null || bytesPerSecond === 0 ? undefined : formatRate(bytesPerSecond),
     etaSeconds === null ? undefined : `${formatSeconds(etaSeconds)} left`,
-  ]
-    .filter((fact) => fact !== undefined)
-    .join('  ');
+  ].filter((fact) => fact !== undefined);
 }
 
 export function percentText(fraction: number): string {

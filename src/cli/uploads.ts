@@ -12,7 +12,7 @@ import {
 } from '../client/index.js';
 import { parseDestination, type Destination } from './destination.js';
 import { EXIT, UsageError } from './exit-codes.js';
-import { formatBytes, formatTable } from './format.js';
+import { formatBytes, formatDate, formatTable } from './format.js';
 import { transportOptions, type GatewayOptions } from './gateway-options.js';
 import type { Terminal } from './terminal.js';
 
@@ -29,19 +29,21 @@ export async function status(args: readonly string[], options: StatusOptions, te
   return await statusOf(file, parseDestination(destination), options, terminal);
 }
 
+const HEAD = ['TARGET', 'ON THE HOST', 'OF', 'PHASE', 'LAST TOUCHED'] as const;
+
 async function listUploads(options: StatusOptions, terminal: Terminal): Promise<number> {
   const { signal } = new AbortController();
   const { items, problems } = await connectGateway(transportOptions(options)).uploads(options.host, signal);
   if (options.json) for (const item of items) terminal.print(JSON.stringify(item));
   else if (items.length === 0) terminal.say('no unfinished uploads');
-  else terminal.print(formatTable([['TARGET', 'ON THE HOST', 'OF', 'PHASE', 'LAST TOUCHED'], ...items.map(rowOf)]));
+  else terminal.print(formatTable(HEAD, items.map(rowOf), terminal.columns));
   for (const { message } of problems) terminal.say(`longshore: ${message}`);
   return problems.length === 0 ? EXIT.ok : EXIT.failed;
 }
 
 function rowOf({ hostId, fullPath, uploadedBytes, size, phase, touchedAt }: UploadSummary): string[] {
-  const touched = new Date(touchedAt).toLocaleString();
-  return [`${hostId}:${fullPath}`, formatBytes(uploadedBytes), formatBytes(size), phase.toLowerCase(), touched];
+  const there = size === 0 ? '0 B' : `${formatBytes(uploadedBytes)} (${Math.floor((uploadedBytes / size) * 100)} %)`;
+  return [`${hostId}:${fullPath}`, there, formatBytes(size), phase.toLowerCase(), formatDate(touchedAt)];
 }
 
 async function statusOf(path: string, target: Destination, options: StatusOptions, terminal: Terminal): Promise<number> {

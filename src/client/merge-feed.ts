@@ -199,7 +199,7 @@ class Socket {
         const end = () => reject(signal.reason as Error);
         const listener: Listener = {
           lose: (reason) => {
-            // First, so that the client doesn't connect anew by itself.
+            unsubscribe(); // First, so that the client doesn't connect anew by itself.
             resolve(reason);
           },
         };

@@ -6,10 +6,15 @@ import {
   ProblemError,
   SourceChangedError,
   StoppedError,
+  type UploadProgress,
 } from '../../src/client/index.js';
 import { parseDestination, targetsOf } from '../../src/cli/destination.js';
 import { exitCodeOf, UsageError } from '../../src/cli/exit-codes.js';
-import { formatBytes, formatDuration, formatSeconds, formatTable, parseSize } from '../../src/cli/format.js';
+import { formatBytes, formatDate, formatDuration, formatSeconds, formatTable, parseSize } from '../../src/cli/format.js';
+import { wordsOf } from '../../src/cli/completion.js';
+import { widthOf } from '../../src/cli/letters.js';
+import { progressLine, totalLine } from '../../src/cli/progress-line.js';
+import { MIB } from '../support/bytes.js';
 import { endpointOf } from '../../src/cli/gateway-options.js';
 
 describe('a destination', () => {
@@ -21,15 +26,26 @@ describe('a destination', () => {
     for (const text of ['/a/b', 'local', ':/a', 'local:', 'local:a']) expect(() => parseDestination(text)).toThrow(UsageError);
   });
 
-  it('is the file itself, or after a trailing slash its directory', () => {
-    expect(targetsOf(['x/film.mov'], { host: 'h', path: '/in/f' })).toEqual([{ file: 'x/film.mov', path: '/in/f' }]);
-    expect(targetsOf(['x/film.mov'], { host: 'h', path: '/in/' })).toEqual([{ file: 'x/film.mov', path: '/in/film.mov' }]);
+  const paths = (sources: readonly string[], path: string) =>
+    targetsOf(sources, { host: 'h', path }).map((naming) => naming.path);
+
+  it('is the new name of one source, or after a trailing slash its directory', () => {
+    expect(paths(['x/film.mov'], '/in/f')).toEqual(['/in/f']);
+    expect(paths(['x/film.mov'], '/in/')).toEqual(['/in/film.mov']);
+    expect(paths(['x/film.mov'], '/')).toEqual(['/film.mov']);
+    expect(paths(['x/dir/'], '/in/')).toEqual(['/in/dir']);
   });
 
-  it('must be a directory for several files, and never one path for two', () => {
-    expect(targetsOf(['a', 'x/b'], { host: 'h', path: '/' }).map(({ path }) => path)).toEqual(['/a', '/b']);
-    expect(() => targetsOf(['a', 'b'], { host: 'h', path: '/in' })).toThrow('several files need a directory: h:/in/');
-    expect(() => targetsOf(['x/a', 'y/a'], { host: 'h', path: '/in/' })).toThrow('x/a and y/a would both become h:/in/a');
+  it('is the directory of several, and never one path for two', () => {
+    expect(paths(['a', 'x/b'], '/')).toEqual(['/a', '/b']);
+    expect(paths(['a', 'x/b'], '/in')).toEqual(['/in/a', '/in/b']);
+    expect(() => paths(['x/a', 'y/a'], '/in/')).toThrow('x/a and y/a would both become h:/in/a');
+  });
+
+  it('is the directory itself for what is in a directory', () => {
+    for (const source of ['.', '..', 'x/.', './']) expect(paths([source], '/in')).toEqual(['/in']);
+    expect(paths(['x/.', 'y'], '/in/')).toEqual(['/in', '/in/y']);
+    expect(paths(['x/.'], '/')).toEqual(['']);
   });
 });
 
@@ -73,9 +89,10 @@ describe('numbers', () => {
     ]);
   });
 
-  it('are read as sizes in the units of the configuration', () => {
+  it('are read as sizes in the units of the configuration, or as curl has them', () => {
     expect(['10MiB', '64 KiB', '1.5gib', '7', '7B'].map(parseSize)).toEqual([10_485_760, 65_536, 1_610_612_736, 7, 7]);
-    expect(['', '0', '-1', '1MB', '1.5B', 'x'].map(parseSize)).toEqual(Array(6).fill(undefined));
+    expect(['500k', '20M', '1T'].map(parseSize)).toEqual([512_000, 20_971_520, 1024 ** 4]);
+    expect(['', '0', '-1', '1MB', '1B5', 'x', 'MiB'].map(parseSize)).toEqual(Array(7).fill(undefined));
   });
 
   it('are times', () => {
@@ -83,12 +100,102 @@ describe('numbers', () => {
     expect([0.04, 3.81, 9.96].map(formatDuration)).toEqual(['0.0 s', '3.8 s', '0:10']);
   });
 
-  it('stand in columns', () => {
-    expect(
-      formatTable([
-        ['A', 'LONG'],
-        ['bbb', 'c'],
-      ]),
-    ).toBe('A    LONG\nbbb  c');
+  it('are dates of the local time', () => {
+    expect(formatDate(new Date(2026, 10, 3, 0, 4, 59).getTime())).toBe('2026-11-03 00:04');
+  });
+});
+
+describe('a table', () => {
+  const head = ['HOST', 'NAME', 'FREE'];
+  const row = ['media-1', 'Media server', '1.2 TiB'];
+
+  it('has columns as wide as their longest cell', () => {
+    expect(formatTable(head, [row, ['b', '', '']], 80)).toBe('HOST     NAME          FREE\nmedia-1  Media server  1.2 TiB\nb');
+  });
+
+  it('has straight columns, whatever the letters', () => {
+    const rows = [
+      ['映画', 'x'],
+      ['a', 'y'],
+    ];
+    expect(formatTable(['HOST', 'NAME'], rows)).toBe('HOST  NAME\n映画  x\na     y');
+  });
+
+  it('has a block for each row where its columns are too wide, with nothing cut off', () => {
+    expect(formatTable(head, [row], 24)).toBe('media-1\n  name: Media server\n  free: 1.2 TiB');
+    expect(formatTable(head, [['a', 'b', 'c'.repeat(30)]], 30)).toBe(`a\n  name: b\n  free: ${'c'.repeat(30)}`);
+    expect(formatTable(['A', 'B', 'C', 'D'], [['a', 'b', 'c', 'd'.repeat(20)]], 25)).toBe(
+      `a\n  b: b  c: c\n  d: ${'d'.repeat(20)}`,
+    );
+  });
+});
+
+describe('a line on a terminal', () => {
+  const progress: UploadProgress = {
+    phase: 'sending',
+    totalBytes: 100 * MIB,
+    resumedBytes: 10 * MIB,
+    sentBytes: 31 * MIB,
+    wireBytes: 31 * MIB,
+    hashedBytes: 41 * MIB,
+    chunksDone: 3,
+    chunkCount: 10,
+    bytesPerSecond: 2 * MIB,
+    etaSeconds: 29,
+    merge: undefined,
+  };
+  const upload = (name: string) => ({ name, progress });
+
+  it('tells all where there is room', () => {
+    expect(progressLine(upload('film.mov'), undefined, 119)).toBe(
+      'film.mov  █████████░░░░░░░░░░░░░░░  41 %  41.0 MiB of 100 MiB  2.00 MiB/s  0:29 left  chunks 3/10',
+    );
+  });
+
+  it('fits, whatever the room and the name', () => {
+    const names = [
+      'a',
+      'a name that is much longer than what is there to tell it in, and goes on.mov',
+      '映画'.repeat(40),
+      '👩‍👩‍👧'.repeat(40),
+    ];
+    for (const columns of [30, 39, 40, 60, 79, 100, 200])
+      for (const name of names)
+        expect(widthOf(progressLine(upload(name), undefined, columns)), `${columns} ${name}`).toBeLessThanOrEqual(columns);
+    expect(progressLine(upload('a long name of a film.mov'), undefined, 39)).toBe('a long n…ilm.mov   41 %');
+  });
+
+  it('shows no controls that are in a name', () => {
+    expect(progressLine(upload('a\x1b[2Jb\n'), undefined, 79)).toMatch(/^a�\[2Jb� {2}█/);
+  });
+
+  it('counts all files, and says when more are being found', () => {
+    const total = { files: 340, isComplete: true, totalBytes: 10 * MIB, filesOver: 3, bytesOver: 5 * MIB, bytesPerSecond: MIB };
+    expect(totalLine(total, 79)).toBe('3 of 340 files  █████░░░░░  50 %  5.00 MiB of 10.0 MiB  1.00 MiB/s  0:05 left');
+    expect(totalLine({ ...total, isComplete: false }, 79)).toBe(
+      '3 of 340+ files  █████░░░░░  50 %  5.00 MiB of 10.0 MiB  1.00 MiB/s',
+    );
+  });
+});
+
+describe('the words of a line', () => {
+  const words = (line: string) => wordsOf(line).map(({ text }) => text);
+
+  it('are parted by blanks that are not quoted', () => {
+    expect(words(`longshore put my\\ file 'a b' "c \\"d" e'f g'h`)).toEqual([
+      'longshore',
+      'put',
+      'my file',
+      'a b',
+      'c \\"d',
+      'ef gh',
+    ]);
+  });
+
+  it('end with the one at the cursor', () => {
+    expect(words('longshore put ')).toEqual(['longshore', 'put', '']);
+    expect(words('longshore put my\\ ')).toEqual(['longshore', 'put', 'my ']);
+    expect(words("longshore put 'my fi")).toEqual(['longshore', 'put', 'my fi']);
+    expect(words('')).toEqual(['']);
   });
 });

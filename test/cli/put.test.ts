@@ -34,11 +34,14 @@ async function file(name: string): Promise<string> {
   return path;
 }
 
+const DEFAULTS = { recursive: false, ifExists: 'ask', parallel: '4', takeOver: false, json: false } as const;
+
 async function run(paths: readonly string[], options: Partial<PutOptions> = {}, answer?: string): Promise<number> {
   const terminal: Terminal = {
     print: (line) => printed.push(line),
     say: (line) => said.push(line),
-    screen: undefined,
+    show: undefined,
+    columns: undefined,
     ask:
       answer === undefined
         ? undefined
@@ -47,7 +50,7 @@ async function run(paths: readonly string[], options: Partial<PutOptions> = {}, 
             return Promise.resolve(answer);
           },
   };
-  return await put(paths, { url, ifExists: 'ask', parallel: '4', takeOver: false, json: false, ...options }, terminal);
+  return await put(paths, { ...DEFAULTS, url, ...options }, terminal);
 }
 
 const existing = problem('FileExists', 'FILE_EXISTS', { size: 3, modifiedAt: '2026-01-01T00:00:00Z', etag: 'e1' });
@@ -183,6 +186,15 @@ describe('the command', () => {
     const help = await longshore('put', '--help').ended;
     expect(help.code).toBe(0);
     expect(help.stdout).toContain('Exit codes:');
+  });
+
+  it('has help for each command that fits a terminal of 80 columns', async () => {
+    const commands = ['put', 'status', 'abort', 'hosts', 'serve', 'worker', 'completion'];
+    const helps = await Promise.all([[], ...commands.map((name) => [name])].map((args) => longshore(...args, '--help').ended));
+    for (const { stdout } of helps) {
+      expect(stdout).toMatch(/^Usage: longshore /);
+      expect(stdout.split('\n').filter((line) => line.length > 80)).toEqual([]);
+    }
   });
 
   it('says that a worker needs Redis', async () => {

@@ -107,7 +107,7 @@ describe('a turn', () => {
     return { turns, log, ask, giveBack: (name: string) => uploads.get(name)?.giveBack() };
   }
 
-  it('to send is another one’s as soon as the merge has begun', async () => {
+  it('to send is for the next as soon as the merge has begun', async () => {
     const { ask, log } = rig(1);
     ask('a', 'sending');
     ask('b', 'sending');
@@ -144,7 +144,18 @@ describe('a turn', () => {
     expect(log).toEqual(['a sending', 'a merging', 'b sending', 'b merging', 'a sending']);
   });
 
-  it('given back while it is waited for is nobody’s', async () => {
+  it('that is asked for twice comes once, and not before its time', async () => {
+    const { ask, log, giveBack } = rig(1);
+    ask('a', 'sending');
+    ask('b', 'sending');
+    ask('b', 'sending');
+    expect(log).toEqual(['a sending']);
+    giveBack('a');
+    await turns();
+    expect(log).toEqual(['a sending', 'b sending']);
+  });
+
+  it('given back while it is waited for never comes', async () => {
     const { ask, log, giveBack } = rig(1);
     ask('a', 'sending');
     ask('b', 'sending');

@@ -153,7 +153,9 @@ describe('a feed', () => {
       },
     });
     await expect(watching).rejects.toBeInstanceOf(NetworkError);
-    expect(params).toHaveLength(1);
+    events = toTheEnd;
+    await watch(feedsWith().feeds); // Another one's: the first would have come before it.
+    expect(params).toHaveLength(2);
   });
 
   it('ends with the signal, and with the reason it gives', async () => {

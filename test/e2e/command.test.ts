@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -152,6 +152,33 @@ it('put ends quietly when nobody reads its output any more, and goes on the next
   expect(await once(child, 'exit')).toEqual([141, null]);
   expect(complaints.join('')).not.toContain('Error');
   expect((await put(target)).code).toBe(0);
+}, 60_000);
+
+it('put -r, stopped in the middle of a tree, goes on with what is missing of it', async () => {
+  const tree = join(directory, 'tree');
+  const names = Array.from({ length: 12 }, (_, i) => `${i % 3}/${i}`);
+  for (const name of names) {
+    mkdirSync(join(tree, name, '..'), { recursive: true });
+    writeFileSync(join(tree, name), randomBytes(1 * MIB));
+  }
+  const target = join(sshd.root, 'inbox/tree');
+  const args = [COMMAND, 'put', '-r', tree, `sshd:${target}`, '--url', gateway.url];
+  const first = spawn(process.execPath, [...args, '--limit-rate', '4MiB'], { stdio: ['ignore', 'pipe', 'pipe'] });
+  let said = '';
+  first.stderr.on('data', (text: Buffer) => (said += text.toString()));
+  let told = 0;
+  createInterface({ input: first.stdout }).on('line', () => (told += 1) === 2 && first.kill('SIGINT'));
+  expect(await once(first, 'close')).toEqual([130, null]);
+  const done = Number(/stopped: (\d+) of 12 files, .*run the same command to go on/.exec(said)?.[1]);
+  expect(done).toBeGreaterThanOrEqual(2);
+  const second = spawn(process.execPath, [...args, '--json'], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const lines: object[] = [];
+  for await (const text of createInterface({ input: second.stdout })) lines.push(JSON.parse(text) as object);
+  const summary = lines.at(-1) as { done: number; alreadyThere: number; wireBytes: number };
+  expect(summary).toMatchObject({ event: 'summary', done: 12, failed: [], exitCode: 0 });
+  expect(summary.alreadyThere).toBeGreaterThanOrEqual(done);
+  expect(summary.wireBytes).toBeLessThanOrEqual((12 - done) * MIB);
+  for (const name of names) expect(await digestOfFile(join(target, name))).toBe(await digestOfFile(join(tree, name)));
 }, 60_000);
 
 async function restart(): Promise<void> {

@@ -1,6 +1,7 @@
 // The surface for browsers. Hashing is done in a worker (`hash-worker.js`, which bundlers find by itself); where none may run, on the
 // page's own thread in slices. Neither needs `crypto.subtle`, so pages on plain HTTP work. A strict content policy needs
-// `connect-src` with the gateway and `worker-src 'self'`; with `'wasm-unsafe-eval'` hashing is faster.
+// `connect-src` with the gateway and `worker-src 'self'`; with `'wasm-unsafe-eval'` hashing is faster. Without a bundler an import map
+// has to name `graphql-ws/client` and `hash-wasm`; workers don't see it, so hashing is done on the page's thread then.
 
 import { Gateway } from '../gateway.js';
 import { Transport, type TransportOptions } from '../transport.js';

@@ -185,7 +185,7 @@ function barStateOf(phase: UploadProgress['phase'], row: Row) {
 
 function phaseText(
   { text }: Words,
-  { phase, merge, hashedBytes, sentBytes, resumedBytes }: UploadProgress,
+  { phase, merge, hashedBytes, sentBytes, resumedBytes, chunksDone, chunkCount }: UploadProgress,
   state: RowState,
 ): string {
   if (state.trouble !== undefined && phase !== 'paused') return navigator.onLine ? text.phase.retrying : text.phase.offline;
@@ -201,6 +201,8 @@ function phaseText(
         return text.phase.queued;
     }
   }
+  const isSent = chunkCount > 0 && chunksDone === chunkCount;
+  if (phase === 'waiting' && isSent) return text.phase.queued;
   if (phase === 'sending' && sentBytes === 0 && resumedBytes > 0 && hashedBytes > 0) return text.phase.comparing;
   return text.phase[phase];
 }
