@@ -230,9 +230,13 @@ describe('who asks', () => {
     await page.getByLabel('Token').fill('wrong');
     await page.locator('.graphiql-tab-button', { hasText: /^Watch$/ }).click();
     await page.getByRole('button', { name: 'Headers' }).click();
-    await page.locator('[aria-label="Headers"] .view-lines').last().click();
-    await page.keyboard.insertText('{ "Authorization": "Bearer sesame" }');
-    await eventually(() => page.locator('[aria-label="Headers"]').innerText()).toContain('sesame');
+    const headers = page.locator('[aria-label="Headers"]');
+    await eventually(async () => {
+      await headers.locator('.view-lines').last().click();
+      await page.keyboard.press('ControlOrMeta+A');
+      await page.keyboard.insertText('{ "Authorization": "Bearer sesame" }');
+      return headers.innerText();
+    }).toContain('sesame');
     await eventually(async () => {
       await run('Watch');
       return shown();
