@@ -6,6 +6,9 @@ import { sendFile } from './static-files.js';
 /** Two levels up from here as source and as built. */
 const DIST = new URL('../../dist/', import.meta.url);
 
+/** What the build gives a part: a hash of its content before the ending. */
+const HASHED = /-[\w-]{8,}\.\w+$/;
+
 interface Page {
   readonly index: URL;
   readonly contentSecurityPolicy: string;
@@ -53,6 +56,7 @@ export function createPages(origins: readonly string[]): Pages {
       const parts = [upload.parts, graphiql.parts].find((each) => path.startsWith(each.path));
       if (parts === undefined) return false;
       const name = path.slice(parts.path.length);
+      if (!HASHED.test(name)) return false;
       return await sendFile(req, res, { directory: parts.directory, name, caching: 'immutable' });
     },
   };

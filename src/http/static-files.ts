@@ -25,6 +25,8 @@ const CODINGS = [
   { name: 'gzip', suffix: '.gz' },
 ] as const;
 
+/** Longer than any the build gives, and short enough for every file system. */
+const MAX_NAME_LETTERS = 128;
 const YEAR_S = 31_536_000;
 /** A megabyte at the speed of a bad telephone line. Whoever takes longer holds a file open for nothing. */
 const SEND_MAX_MS = 300_000;
@@ -64,6 +66,7 @@ interface FoundFile {
 }
 
 async function findFile({ directory, name }: StaticFile, accepted: string): Promise<FoundFile | undefined> {
+  if (name.length > MAX_NAME_LETTERS) return undefined;
   const type = CONTENT_TYPES.get(/^[\w-]+(?:\.[\w-]+)*\.(\w+)$/.exec(name)?.[1] ?? '');
   if (type === undefined) return undefined;
   for (const coding of CODINGS) {

@@ -37,7 +37,7 @@ export function App(props: AppProps) {
       <main>
         <Desk {...props} />
         <QueueList queue={props.queue} />
-        <BegunList begun={props.begun} queue={props.queue} />
+        <BegunList begun={props.begun} />
       </main>
       <Footer />
       <Announcer queue={props.queue} />
@@ -50,7 +50,7 @@ export function App(props: AppProps) {
 /** Where files come in. */
 function Desk({ session, settings, queue }: AppProps) {
   const { text } = useWords();
-  const { gateway, isOnline, hosts } = useStore(session.connection);
+  const { gateway, isOnline, hosts, refusal } = useStore(session.connection);
   const chosen = useStore(settings);
   const hasRows = useStore(queue.rows).length > 0;
   const [failure, setFailure] = useState<string>();
@@ -64,7 +64,9 @@ function Desk({ session, settings, queue }: AppProps) {
   return (
     <>
       {isOnline ? null : <Notice words={text.offline} />}
-      {isOnline && gateway === 'away' ? <Notice words={text.noGateway} /> : null}
+      {isOnline && gateway === 'away' ? (
+        <Notice words={refusal === undefined ? text.noGateway : text.refused(refusal)} />
+      ) : null}
       {destination === undefined ? (
         <p className="hint">{gateway === 'there' ? text.noHosts : text.askingHosts}</p>
       ) : (

@@ -84,6 +84,8 @@ describe('a part of the page', () => {
 
   it.each([
     '/graphiql/',
+    '/graphiql/index.html',
+    `/assets/${'a'.repeat(300)}-12345678.js`,
     '/graphiql/nothing.js',
     '/graphiql/../main.js',
     '/graphiql/..%2fmain.js',

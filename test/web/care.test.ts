@@ -199,6 +199,17 @@ describe('where one has to sign in', () => {
     await device.page.getByLabel('Directory').waitFor();
   });
 
+  it('a question that has to be answered stays, however often Escape is pressed', async () => {
+    await entrance.requireToken('first');
+    device = await Device.open({ ...stage, url: url() });
+    const question = device.page.getByRole('dialog', { name: 'Sign in' });
+    await question.waitFor();
+    for (let presses = 0; presses < 4; presses += 1) await device.page.keyboard.press('Escape');
+    await question.getByLabel('Access token').fill('first');
+    await device.page.keyboard.press('Enter');
+    await device.page.getByLabel('Directory').waitFor();
+  });
+
   it('a page that embeds it gives the token, and another when that has ended', async () => {
     const given: string[] = [];
     const embedding = createServer((request, response) => {

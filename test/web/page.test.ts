@@ -179,6 +179,9 @@ describe('a file that is there already', () => {
     await question().getByRole('button', { name: 'Keep both' }).click();
     const second = before.name.replace('.bin', ' (2).bin');
     await device.done(second);
+    await device.page.reload();
+    await device.page.getByLabel('Directory').waitFor();
+    expect(await device.page.getByRole('listitem').count()).toBe(0);
     expect([stage.published(before.name), stage.published(second)]).toEqual([before.sha256, after.sha256]);
   });
 
@@ -191,6 +194,11 @@ describe('a file that is there already', () => {
     await question().getByRole('button', { name: 'Replace' }).click();
     await device.page.getByText('4 of 4 files done').waitFor();
     for (const file of files) expect(stage.published(file.name)).toBe(file.sha256);
+    const later = stage.file(2 * MIB, 'later/many-a.bin');
+    await device.drop(later.path);
+    expect(await question().getByRole('checkbox').count()).toBe(0);
+    await question().getByRole('button', { name: 'Keep what is there' }).click();
+    await device.row('many-a.bin').getByText('There is a file already, and it was kept.').waitFor();
   });
 });
 
@@ -252,6 +260,24 @@ describe('what was begun', () => {
     await device.page.getByRole('dialog').getByRole('button', { name: 'Discard' }).click();
     await device.row(file.name).waitFor({ state: 'detached' });
     expect(readdirSync(stage.data)).not.toContain('.longshore');
+  });
+});
+
+describe('what was discarded elsewhere', () => {
+  it('is not begun again when the page comes back', async () => {
+    const file = stage.file(48 * MIB);
+    await device.drop(file.path);
+    await halfWay(file);
+    await device.page.getByRole('button', { name: `Pause: ${file.name}` }).click();
+    const other = await Device.open(stage);
+    await other.page.getByRole('button', { name: `Discard: ${file.name}` }).click();
+    await other.page.getByRole('dialog').getByRole('button', { name: 'Discard' }).click();
+    await other.row(file.name).waitFor({ state: 'detached' });
+    await other.close();
+    await device.page.reload();
+    await device.page.getByLabel('Directory').waitFor();
+    await device.page.waitForLoadState('networkidle');
+    expect(await device.page.getByRole('listitem').count()).toBe(0);
   });
 });
 

@@ -1,8 +1,9 @@
 // What the person has begun and this window doesn't send: before a reload, in another window, on another device. Live.
 
 import type { MergeProgress, Problem, Uploader, UploadSummary } from 'longshore/client';
-import { isHeld, keyOf, openKept, type KeptFile, type KeptFiles, type Place } from './kept-files.js';
+import { heldPlaces, keyOf, openKept, type KeptFile, type KeptFiles, type Place } from './kept-files.js';
 import { queuedFile, type Queue } from './queue.js';
+import type { Entry, QueuedFile } from './row.js';
 import { Store } from './store.js';
 
 export interface Begun {
@@ -48,6 +49,11 @@ export class BegunUploads {
     this.#queue = queue;
     this.#kept = kept;
     queue.rows.subscribe(() => this.#show());
+    queue.onGone = (place) => {
+      const items = this.#listed.items.filter((summary) => keyOf(placeOf(summary)) !== keyOf(place));
+      this.#listed = { ...this.#listed, items };
+      this.#show();
+    };
   }
 
   /** Looks now and every few seconds as long as the page is seen. What this browser may open without asking goes on by itself. */
@@ -65,6 +71,7 @@ export class BegunUploads {
       try {
         this.#listed = await this.#uploader.unfinished();
         this.#keptByPlace = new Map((await this.#kept.all()).map((file) => [keyOf(file), file]));
+        this.#followListed();
         this.#show();
       } catch {
         // The page says already that the gateway is away; the list stays as it was.
@@ -73,13 +80,21 @@ export class BegunUploads {
     this.#timer = setTimeout(() => void this.look(), LOOK_EVERY_MS);
   }
 
-  /** Goes on with a kept file, asking the person for permission where the browser wants that. `false`: it has to be chosen. */
-  async goOn({ summary, kept }: Begun, ask: 'ask' | 'without asking' = 'ask'): Promise<boolean> {
-    if (kept === undefined) return false;
-    const file = await openKept(kept, ask);
-    if (file === undefined) return false;
-    this.#queue.goOn(summary, queuedFile(file, kept));
-    return true;
+  /** Goes on with a kept file; the browser may ask the person for permission. */
+  async goOn({ summary, kept }: Begun): Promise<'under way' | 'to be chosen' | 'in another window'> {
+    if (kept === undefined) return 'to be chosen';
+    if ((await heldPlaces())(kept)) return 'in another window';
+    const file = await openKept(kept, 'ask');
+    if (file === undefined) return 'to be chosen';
+    return await this.goOnWith(summary, queuedFile(file, kept));
+  }
+
+  /** Goes on with a file that was chosen; that it is the same one is looked at first. */
+  async goOnWith(begun: UploadSummary, file: QueuedFile): Promise<'under way' | 'in another window'> {
+    const place = placeOf(begun);
+    if ((await heldPlaces())(place)) return 'in another window';
+    this.#queue.enter([{ file, place, begun }]);
+    return 'under way';
   }
 
   /** Rejects when the gateway refuses. */
@@ -89,31 +104,27 @@ export class BegunUploads {
     await this.look();
   }
 
-  /** Files that were waiting, too: they were kept, and nothing of them is on a host as yet. */
+  /** What the browser opens without asking: uploads that are listed, and files that were still waiting. */
   async #goOnByItself(): Promise<void> {
-    const listed = new Map(this.state.get().items.map((item) => [keyOf(placeOf(item.summary)), item]));
+    const listed = new Map(this.#listed.items.map((summary) => [keyOf(placeOf(summary)), summary]));
+    const isHeld = await heldPlaces();
+    const entries: Entry[] = [];
     for (const kept of await this.#kept.all()) {
-      if (this.#queue.has(kept) || (await isHeld(kept))) continue;
-      const item = listed.get(keyOf(kept));
-      if (item !== undefined) {
-        await this.goOn(item, 'without asking');
+      if (kept.standing === 'aside' || this.#queue.has(kept) || isHeld(kept)) continue;
+      const begun = listed.get(keyOf(kept));
+      if (begun === undefined && kept.standing === 'begun') {
+        // Finished or discarded elsewhere, unless its host couldn't be asked.
+        if (this.#listed.problems.length === 0) await this.#kept.forget(kept);
         continue;
       }
       const file = await openKept(kept, 'without asking');
-      if (file === undefined) continue;
-      this.#queue.addAt(queuedFile(file, kept), kept);
+      if (file !== undefined) entries.push({ file: queuedFile(file, kept), place: kept, begun });
     }
+    this.#queue.enter(entries);
   }
 
   #show(): void {
-    const items = this.#listed.items.filter((summary) => !this.#queue.has(placeOf(summary)));
-    const wanted = new Set(items.slice(0, MAX_FOLLOWED).map(refOf));
-    for (const [ref, followed] of this.#followed) {
-      if (wanted.has(ref)) continue;
-      followed.ending.abort();
-      this.#followed.delete(ref);
-    }
-    for (const summary of items.slice(0, MAX_FOLLOWED)) this.#follow(summary);
+    const items = this.#unsent();
     this.state.set({
       items: items.map((summary) => {
         const { progress, movedAt = 0 } = this.#followed.get(refOf(summary)) ?? {};
@@ -122,6 +133,22 @@ export class BegunUploads {
       }),
       problems: this.#listed.problems,
     });
+  }
+
+  /** What this window doesn't send. */
+  #unsent(): readonly UploadSummary[] {
+    return this.#listed.items.filter((summary) => !this.#queue.has(placeOf(summary)));
+  }
+
+  #followListed(): void {
+    const wanted = this.#unsent().slice(0, MAX_FOLLOWED);
+    const refs = new Set(wanted.map(refOf));
+    for (const [ref, followed] of this.#followed) {
+      if (refs.has(ref)) continue;
+      followed.ending.abort();
+      this.#followed.delete(ref);
+    }
+    for (const summary of wanted) this.#follow(summary);
   }
 
   #follow(summary: UploadSummary): void {
@@ -140,11 +167,13 @@ export class BegunUploads {
       this.#show();
     };
     const { signal } = followed.ending;
-    this.#uploader.watch({ hostId, fullPath, hashCode }, { onProgress, signal }).then(
-      () => void this.look(),
-      // Withdrawn, or no longer known: the list tells what is left.
-      () => undefined,
-    );
+    const over = (): void => {
+      if (this.#followed.get(ref) === followed) this.#followed.delete(ref); // The next look follows it anew, if it is still there.
+    };
+    this.#uploader.watch({ hostId, fullPath, hashCode }, { onProgress, signal }).then(({ phase }) => {
+      over();
+      if (phase !== 'FAILED') void this.look();
+    }, over);
   }
 }
 

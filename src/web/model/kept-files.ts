@@ -1,7 +1,7 @@
 // Files that are on their way, so that a reload can go on with them: the browser keeps what opens them, not their bytes. Only where
 // it can (secure contexts of Chromium); everywhere else the person chooses the file again.
 
-import { createStore, del, get, set, values, type UseStore } from 'idb-keyval';
+import { createStore, del, set, values, type UseStore } from 'idb-keyval';
 
 /** Where a file goes. */
 export interface Place {
@@ -12,6 +12,8 @@ export interface Place {
 export interface KeptFile extends Place {
   readonly handle: FileSystemFileHandle;
   readonly relativePath: string | undefined;
+  /** Whether anything of it has been sent; `aside`: the person has taken it from the list, and it doesn't go on by itself. */
+  readonly standing: 'waiting' | 'begun' | 'aside';
   readonly keptAt: number;
 }
 
@@ -43,10 +45,6 @@ export class KeptFiles {
 
   async forget(place: Place): Promise<void> {
     await this.#quietly((store) => del(keyOf(place), store));
-  }
-
-  async find(place: Place): Promise<KeptFile | undefined> {
-    return await this.#quietly((store) => get<KeptFile>(keyOf(place), store));
   }
 
   /** The earliest first. */
@@ -82,25 +80,26 @@ export async function openKept({ handle }: KeptFile, ask: 'ask' | 'without askin
 }
 
 /**
- * Holds what is under way for this window until `ended`, so that another window of the same browser doesn't send it, too. `false`: another
- * one has it.
+ * Holds what is under way for this window until `ended`, so that another window of the same browser doesn't go on with it. `false`: another
+ * one has it. Doesn't reject.
  */
 export async function holdPlace(place: Place, ended: Promise<unknown>): Promise<boolean> {
   if (locks === undefined) return true;
-  return await new Promise((resolve, reject) => {
+  return await new Promise((resolve) => {
     locks
       .request(lockOf(place), { ifAvailable: true }, async (lock) => {
         resolve(lock !== null);
         if (lock !== null) await ended.catch(() => undefined); // How it ended is its owner's to say.
       })
-      .catch(reject);
+      .catch(() => resolve(true)); // A browser that doesn't give locks: the gateway tells two senders apart.
   });
 }
 
-/** Whether a window of this browser holds it. */
-export async function isHeld(place: Place): Promise<boolean> {
-  const { held = [] } = (await locks?.query()) ?? {};
-  return held.some(({ name }) => name === lockOf(place));
+/** Tells what windows of this browser hold now. */
+export async function heldPlaces(): Promise<(place: Place) => boolean> {
+  const { held = [] } = (await locks?.query().catch(() => undefined)) ?? {};
+  const names = new Set(held.map(({ name }) => name));
+  return (place) => names.has(lockOf(place));
 }
 
 /** Absent on pages over plain HTTP, where nothing is kept either. */

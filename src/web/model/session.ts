@@ -9,6 +9,8 @@ export interface Connection {
   readonly gateway: 'asking' | 'there' | 'away';
   readonly isOnline: boolean;
   readonly hosts: readonly HostInfo[];
+  /** What the gateway, or somebody before it, said in place of an answer. */
+  readonly refusal?: string | undefined;
 }
 
 const ASK_AGAIN_MS = 3_000;
@@ -25,32 +27,50 @@ export class Session {
   async begin(): Promise<void> {
     const look = () => {
       this.#set({ isOnline: navigator.onLine });
-      if (navigator.onLine) void this.look();
+      if (navigator.onLine) void this.#look();
     };
     addEventListener('online', look);
     addEventListener('offline', look);
     addEventListener('visibilitychange', () => {
-      if (document.visibilityState === 'visible') void this.look();
+      if (document.visibilityState === 'visible') void this.#look();
     });
-    while (!(await this.look())) await new Promise((resolve) => setTimeout(resolve, ASK_AGAIN_MS));
+    const answered = new Promise<void>((resolve) => {
+      const unsubscribe = this.connection.subscribe(() => {
+        if (this.connection.get().gateway !== 'there') return;
+        unsubscribe();
+        resolve();
+      });
+    });
+    await this.#look();
+    await answered;
   }
 
-  /** Asks for the hosts now; whether there was an answer. */
-  async look(): Promise<boolean> {
+  /** Asks for the hosts now, and again after a while. */
+  async #look(): Promise<void> {
     clearTimeout(this.#timer);
+    const againMs = await this.#ask();
+    clearTimeout(this.#timer); // Another look may have been under way.
+    this.#timer = setTimeout(() => void this.#look(), againMs);
+  }
+
+  /** Resolves with the time until it is worth asking again, ms. */
+  async #ask(): Promise<number> {
     try {
-      this.#set({ gateway: 'there', hosts: await this.uploader.hosts() });
-      this.#timer = setTimeout(() => void this.look(), LOOK_AGAIN_MS);
-      return true;
+      this.#set({ gateway: 'there', refusal: undefined, hosts: await this.uploader.hosts() });
+      this.tokens.accepted();
+      return LOOK_AGAIN_MS;
     } catch (error) {
-      if (error instanceof GatewayError && error.code === 'UNAUTHENTICATED') {
+      if (!(error instanceof GatewayError)) {
+        this.#set({ gateway: 'away', refusal: undefined });
+        return ASK_AGAIN_MS;
+      }
+      if (error.code === 'UNAUTHENTICATED') {
         // Retryable when there is another token meanwhile.
         if (!error.retryable) await this.tokens.ask();
-        return await this.look();
+        return 0;
       }
-      this.#set({ gateway: 'away' });
-      this.#timer = setTimeout(() => void this.look(), ASK_AGAIN_MS);
-      return false;
+      this.#set({ gateway: 'away', refusal: error.message });
+      return ASK_AGAIN_MS;
     }
   }
 

@@ -13,18 +13,26 @@ export type TokenQuestion = { readonly refused: boolean } | undefined;
 const KEY = 'longshore.token';
 /** An embedding page that has nothing to say leaves the question to the person. */
 const ANSWER_WITHIN_MS = 5_000;
+/** In a row: then its tokens are no good. */
+const MAX_REFUSALS = 3;
 
 export class TokenDesk {
   readonly question = new Store<TokenQuestion>(undefined);
   readonly #isEmbedded = window.parent !== window;
   #token: string | undefined;
+  #refused: string | undefined;
+  #refusals = 0;
+  #timer: ReturnType<typeof setTimeout> | undefined;
   #waiting: PromiseWithResolvers<string> | undefined;
 
   constructor() {
     this.#token = storedToken();
     if (!this.#isEmbedded) return;
     addEventListener('message', ({ source, data }: MessageEvent<unknown>) => {
-      if (source === window.parent && isTokenMessage(data)) this.give(data.token);
+      if (source !== window.parent || !isTokenMessage(data)) return;
+      // An embedding page that knows no other one has nothing to say.
+      if (data.token === this.#refused) this.#askPerson();
+      else this.give(data.token);
     });
   }
 
@@ -37,29 +45,38 @@ export class TokenDesk {
   /** Resolves with a token once there is another. */
   async ask(): Promise<string> {
     if (this.#waiting !== undefined) return await this.#waiting.promise;
-    const refused = this.#token !== undefined;
+    this.#refused = this.#token;
     this.#token = undefined;
     this.#waiting = Promise.withResolvers<string>();
-    const askPerson = () => {
-      if (this.#waiting !== undefined) this.question.set({ refused });
-    };
-    if (this.#isEmbedded) {
+    if (this.#isEmbedded && this.#refusals < MAX_REFUSALS) {
+      this.#refusals += 1;
       // To whichever origin embeds us: the message tells nothing.
       window.parent.postMessage({ type: 'longshore:token-needed' }, '*');
-      setTimeout(askPerson, ANSWER_WITHIN_MS);
+      this.#timer = setTimeout(() => this.#askPerson(), ANSWER_WITHIN_MS);
     } else {
-      askPerson();
+      this.#askPerson();
     }
     return await this.#waiting.promise;
   }
 
   /** From the person, or the embedding page. Kept as long as this tab is open. */
   give(token: string): void {
+    clearTimeout(this.#timer);
     this.#token = token;
     if (!this.#isEmbedded) keepToken(token);
     this.question.set(undefined);
     this.#waiting?.resolve(token);
     this.#waiting = undefined;
+  }
+
+  /** The gateway has taken the token. */
+  accepted(): void {
+    this.#refusals = 0;
+  }
+
+  #askPerson(): void {
+    clearTimeout(this.#timer);
+    if (this.#waiting !== undefined) this.question.set({ refused: this.#refused !== undefined });
   }
 }
 

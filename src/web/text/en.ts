@@ -31,6 +31,8 @@ export const en = {
   left: (time: string) => `${time} left`,
   moreWaiting: (count: number) => `${files(count)} more waiting`,
   moreDone: (count: number) => `${files(count)} more done`,
+  morePaused: (count: number) => `${files(count)} more paused`,
+  moreFailed: (count: number) => `${files(count)} more not done`,
   pauseAll: 'Pause all',
   resumeAll: 'Resume all',
   retryAll: 'Retry failed',
@@ -96,6 +98,7 @@ export const en = {
   touched: (when: string) => `last touched ${when}`,
   goOn: 'Continue',
   chooseAgain: 'Choose the file',
+  inAnotherWindow: 'Another window of this browser is sending it.',
   chooseAgainHint: 'Choose the same file again: its bytes are compared with what is there.',
   goOnAll: 'Continue all',
 
@@ -106,10 +109,9 @@ export const en = {
   signIn: 'Sign in',
   tokenKept: 'It is kept until you close this tab.',
 
+  refused: (why: string) => `The gateway can’t be used: ${why}`,
   noGateway: 'The gateway doesn’t answer. Trying again …',
   offline: 'You are offline. Uploads go on by themselves once you are back.',
-  close: 'Close',
-  cancel: 'Cancel',
 
   language: 'Language',
   theme: 'Appearance',
@@ -117,7 +119,7 @@ export const en = {
   api: 'GraphQL API',
 
   announceDone: (file: string) => `${file} is done.`,
-  announceFailed: (file: string, why: string) => `${file} failed: ${why}`,
+  announceEnd: (file: string, why: string) => `${file}: ${why}`,
   announceAdded: (count: number) => `${files(count)} added.`,
 
   /** By code; what is missing here is said in the gateway's own words. */

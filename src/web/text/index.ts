@@ -33,7 +33,12 @@ export function useWords(): Words {
   return useContext(WordsContext);
 }
 
-/** What went wrong, for a person. */
-export function describeProblem({ text }: Words, problem: { readonly code: string; readonly message: string }): string {
-  return text.problems[problem.code] ?? problem.message;
+/** What went wrong, for a person: a problem of the gateway's, or whatever was thrown. */
+export function describeError({ text }: Words, error: unknown): string {
+  if (!hasCode(error)) return error instanceof Error ? error.message : String(error);
+  return text.problems[error.code] ?? error.message;
+}
+
+function hasCode(error: unknown): error is { readonly code: string; readonly message: string } {
+  return typeof error === 'object' && error !== null && 'code' in error && typeof error.code === 'string';
 }

@@ -31,6 +31,8 @@ export const zh: Text = {
   left: (time) => `剩余 ${time}`,
   moreWaiting: (count) => `另有 ${files(count)}等待中`,
   moreDone: (count) => `另有 ${files(count)}已完成`,
+  morePaused: (count) => `另有 ${files(count)}已暂停`,
+  moreFailed: (count) => `另有 ${files(count)}未完成`,
   pauseAll: '全部暂停',
   resumeAll: '全部继续',
   retryAll: '重试失败项',
@@ -96,6 +98,7 @@ export const zh: Text = {
   touched: (when) => `上次活动：${when}`,
   goOn: '继续',
   chooseAgain: '选择文件',
+  inAnotherWindow: '此浏览器的另一个窗口正在发送该文件。',
   chooseAgainHint: '请重新选择同一个文件：其内容会与已上传的部分比对。',
   goOnAll: '全部继续',
 
@@ -106,10 +109,9 @@ export const zh: Text = {
   signIn: '登录',
   tokenKept: '令牌只保留到此标签页关闭为止。',
 
+  refused: (why) => `无法使用网关：${why}`,
   noGateway: '网关没有响应，正在重试…',
   offline: '您已离线。恢复网络后上传会自动继续。',
-  close: '关闭',
-  cancel: '取消',
 
   language: '语言',
   theme: '外观',
@@ -117,7 +119,7 @@ export const zh: Text = {
   api: 'GraphQL API',
 
   announceDone: (file) => `${file} 已完成。`,
-  announceFailed: (file, why) => `${file} 失败：${why}`,
+  announceEnd: (file, why) => `${file}：${why}`,
   announceAdded: (count) => `已添加 ${files(count)}。`,
 
   problems: {

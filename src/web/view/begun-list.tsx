@@ -1,16 +1,18 @@
 // Uploads of the same person that this window doesn't send: they can be watched, continued and discarded.
 
+import { chosenFiles } from 'longshore/client';
 import { useRef, useState } from 'react';
 import type { Begun, BegunUploads } from '../model/begun.js';
-import { queuedFile, type Queue } from '../model/queue.js';
+import { queuedFile } from '../model/queue.js';
+import type { QueuedFile } from '../model/row.js';
 import { useStore } from '../model/store.js';
-import { describeProblem, useWords } from '../text/index.js';
+import { describeError, useWords } from '../text/index.js';
 import { Button } from './controls.js';
 import { Icon } from './icons.js';
 import { DiscardDialog } from './questions.js';
 import { SegmentedBar, standingOf, type Standing } from './segmented-bar.js';
 
-export function BegunList({ begun, queue }: { readonly begun: BegunUploads; readonly queue: Queue }) {
+export function BegunList({ begun }: { readonly begun: BegunUploads }) {
   const words = useWords();
   const { text } = words;
   const { items, problems } = useStore(begun.state);
@@ -34,7 +36,7 @@ export function BegunList({ begun, queue }: { readonly begun: BegunUploads; read
       <p className="hint">{text.unfinishedLead}</p>
       {problems.map((problem, i) => (
         <p key={i} className="failure">
-          {describeProblem(words, problem)}
+          {describeError(words, problem)}
         </p>
       ))}
       <ul className="rows">
@@ -43,7 +45,6 @@ export function BegunList({ begun, queue }: { readonly begun: BegunUploads; read
             key={`${item.summary.hostId} ${item.summary.fullPath} ${item.summary.hashCode}`}
             item={item}
             begun={begun}
-            queue={queue}
           />
         ))}
       </ul>
@@ -51,7 +52,7 @@ export function BegunList({ begun, queue }: { readonly begun: BegunUploads; read
   );
 }
 
-function BegunRow({ item, begun, queue }: { readonly item: Begun; readonly begun: BegunUploads; readonly queue: Queue }) {
+function BegunRow({ item, begun }: { readonly item: Begun; readonly begun: BegunUploads }) {
   const words = useWords();
   const { text, formats } = words;
   const input = useRef<HTMLInputElement>(null);
@@ -65,17 +66,27 @@ function BegunRow({ item, begun, queue }: { readonly item: Begun; readonly begun
   const goOnText = kept === undefined || mustChoose ? text.chooseAgain : text.goOn;
   const named = (action: string) => text.actionOn(action, name);
 
+  const settle = (outcome: Awaited<ReturnType<BegunUploads['goOn']>>) => {
+    if (outcome === 'to be chosen') setMustChoose(true);
+    if (outcome === 'in another window') setFailure(text.inAnotherWindow);
+  };
+  const take = (file: QueuedFile | undefined) => {
+    if (file !== undefined) void begun.goOnWith(summary, file).then(settle);
+  };
   const goOn = () => {
-    const choose = () => {
-      setMustChoose(true);
-      input.current?.click();
-    };
-    if (kept === undefined || mustChoose) return choose();
-    void begun.goOn(item).then((isUnderWay) => isUnderWay || setMustChoose(true));
+    if (kept !== undefined && !mustChoose) return void begun.goOn(item).then(settle);
+    setMustChoose(true);
+    // The picker that gives what opens the file again after a reload, where there is one.
+    const picking = chosenFiles('files');
+    if (picking === undefined) return input.current?.click();
+    picking.then(
+      ([file]) => take(file),
+      (error: unknown) => setFailure(messageOf(error)),
+    );
   };
   const discard = () => {
     setAsking(false);
-    begun.discard(item).catch((error: unknown) => setFailure(error instanceof Error ? error.message : String(error)));
+    begun.discard(item).catch((error: unknown) => setFailure(messageOf(error)));
   };
   return (
     <li className={`row ${isMoving ? 'sending' : 'paused'}`}>
@@ -109,7 +120,7 @@ function BegunRow({ item, begun, queue }: { readonly item: Begun; readonly begun
             aria-hidden
             onChange={({ target }) => {
               const [file] = target.files ?? [];
-              if (file !== undefined) queue.goOn(summary, queuedFile(file, {}));
+              if (file !== undefined) take(queuedFile(file, {}));
             }}
           />
         </div>
@@ -129,4 +140,8 @@ function standingOfBegun({ summary, progress }: Begun): Standing {
 function stateText(phases: Readonly<Record<string, string>>, { summary, progress }: Begun): string {
   const phase = (progress?.phase ?? summary.phase).toLowerCase();
   return (phase === 'receiving' ? phases['stopped'] : phases[phase]) ?? '';
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

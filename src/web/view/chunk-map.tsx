@@ -8,7 +8,7 @@ const CELL_PX = 9;
 const GAP_PX = 2;
 const MAX_ROWS = 5;
 
-/** `revision`: draws anew whenever it is another. */
+/** Of an upload whose chunks are known. `revision`: draws anew whenever it is another. */
 export function ChunkMap({ upload, revision }: { readonly upload: Upload; readonly revision: unknown }) {
   const words = useWords();
   const canvas = useRef<HTMLCanvasElement>(null);
@@ -34,7 +34,6 @@ export function ChunkMap({ upload, revision }: { readonly upload: Upload; readon
 
   const { stored, moving, missing } = countStates(upload.chunkStates());
   const { text, formats } = words;
-  if (stored + moving + missing === 0) return null;
   return (
     <figure className="chunk-map">
       <canvas
@@ -82,9 +81,10 @@ function draw(canvas: HTMLCanvasElement, states: Uint8Array): void {
   canvas.width = Math.round(width * ratio);
   canvas.height = Math.round(height * ratio);
   context.scale(ratio, ratio);
-  const style = getComputedStyle(canvas);
-  const colour = (name: string) => style.getPropertyValue(name);
-  const [there, moving, missing] = [colour('--there'), colour('--moving'), colour('--missing')];
+  // As the legend has them: of a custom property only its text could be had.
+  const colour = (state: string) =>
+    getComputedStyle(canvas.parentElement?.querySelector(`.${state}`) ?? canvas, '::before').backgroundColor;
+  const [there, moving, missing] = [colour('there'), colour('moving'), colour('missing')];
   for (let cell = 0; cell < cells; cell += 1) {
     const chunks = states.subarray(cell * perCell, (cell + 1) * perCell);
     const { stored, moving: onTheWay } = countStates(chunks);

@@ -26,6 +26,8 @@ export function Dialog({ title, onCancel, children }: DialogProps) {
         event.preventDefault();
         onCancel?.();
       }}
+      // A browser lets Escape through in any case when it is pressed twice: what has to be answered opens again.
+      onClose={() => (onCancel === undefined ? element.current?.showModal() : onCancel())}
     >
       <h2 id={titleId}>{title}</h2>
       {children}

@@ -1,7 +1,7 @@
 // What the page asks: about files that are there already, before something is lost, and who the person is.
 
 import { useState } from 'react';
-import type { ExistsAnswer, Queue } from '../model/queue.js';
+import type { ExistsAnswer, ExistsQuestion, Queue } from '../model/queue.js';
 import { useStore } from '../model/store.js';
 import type { TokenDesk } from '../model/token.js';
 import { useWords } from '../text/index.js';
@@ -9,16 +9,19 @@ import { Button } from './controls.js';
 import { Dialog } from './dialog.js';
 
 export function ExistsDialog({ queue }: { readonly queue: Queue }) {
-  const { text, formats } = useWords();
   const question = useStore(queue.question);
+  // Anew for each question, so that the focus and the box are where they were at first.
+  return question === undefined ? null : <OneExists key={question.row.id} queue={queue} question={question} />;
+}
+
+function OneExists({ queue, question }: { readonly queue: Queue; readonly question: ExistsQuestion }) {
+  const { text, formats } = useWords();
   const [isForAll, setForAll] = useState(false);
-  if (question === undefined) return null;
   const { row, existing, others } = question;
   const { source } = row.file;
   const answer = (choice: ExistsAnswer) => queue.answer(choice, isForAll && others > 0 ? 'all' : 'this');
   return (
-    // Anew for each question, so that the focus is where it was.
-    <Dialog key={row.id} title={text.existsTitle} onCancel={() => answer('keep')}>
+    <Dialog title={text.existsTitle} onCancel={() => answer('keep')}>
       <p className="where">
         {row.host}:{row.path}
       </p>

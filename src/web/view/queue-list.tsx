@@ -1,6 +1,7 @@
 // All files of this window, and what they come to.
 
-import { useEffect, useState } from 'react';
+import type { UploadPhase } from 'longshore/client';
+import { useEffect, useRef, useState } from 'react';
 import type { Queue } from '../model/queue.js';
 import type { Row } from '../model/row.js';
 import { useStore } from '../model/store.js';
@@ -8,7 +9,7 @@ import { useWords } from '../text/index.js';
 import { Button } from './controls.js';
 import { RowView } from './row.js';
 
-/** Rows in the page of those that wait, and of those that are done: folders have ten thousands. */
+/** Rows in the page of those that wait, are done, and so on: folders have ten thousands. */
 const MAX_STILL_ROWS = 100;
 /** With so few there is room for everything about each. */
 const MAX_OPEN_ROWS = 3;
@@ -18,13 +19,16 @@ export function QueueList({ queue }: { readonly queue: Queue }) {
   const { text } = useWords();
   const rows = useStore(queue.rows);
   const total = useTotal(rows);
+  const heading = useFocusKept(rows.length);
   if (rows.length === 0) return null;
-  const { shown, waiting, done } = select(rows);
+  const { shown, left } = select(rows);
   const isOpen = rows.length <= MAX_OPEN_ROWS;
   return (
     <section className="queue" aria-label={text.queue}>
       <div className="queue-head">
-        <h2>{text.queue}</h2>
+        <h2 ref={heading} tabIndex={-1}>
+          {text.queue}
+        </h2>
         <QueueActions queue={queue} total={total} />
       </div>
       {rows.length > 1 ? <TotalBar total={total} /> : null}
@@ -33,10 +37,23 @@ export function QueueList({ queue }: { readonly queue: Queue }) {
           <RowView key={row.id} row={row} queue={queue} isOpen={isOpen} />
         ))}
       </ul>
-      {waiting > 0 ? <p className="hint">{text.moreWaiting(waiting)}</p> : null}
-      {done > 0 ? <p className="hint">{text.moreDone(done)}</p> : null}
+      {left('waiting') > 0 ? <p className="hint">{text.moreWaiting(left('waiting'))}</p> : null}
+      {left('paused') > 0 ? <p className="hint">{text.morePaused(left('paused'))}</p> : null}
+      {left('failed') > 0 ? <p className="hint">{text.moreFailed(left('failed'))}</p> : null}
+      {left('done') > 0 ? <p className="hint">{text.moreDone(left('done'))}</p> : null}
     </section>
   );
+}
+
+/** A row that goes away takes the focus with it: it comes to the heading then. */
+function useFocusKept(rows: number) {
+  const heading = useRef<HTMLHeadingElement>(null);
+  const before = useRef(rows);
+  useEffect(() => {
+    if (rows < before.current && document.activeElement === document.body) heading.current?.focus();
+    before.current = rows;
+  }, [rows]);
+  return heading;
 }
 
 function QueueActions({ queue, total }: { readonly queue: Queue; readonly total: Total }) {
@@ -55,7 +72,7 @@ function QueueActions({ queue, total }: { readonly queue: Queue; readonly total:
         </Button>
       ) : null}
       {total.failed > 0 ? (
-        <Button icon="retry" onClick={each((row) => row.isOver && !row.isGone && !row.wasKept && queue.retry(row))}>
+        <Button icon="retry" onClick={each((row) => row.mayRetry && !row.wasKept && queue.retry(row))}>
           {text.retryAll}
         </Button>
       ) : null}
@@ -95,19 +112,35 @@ function TotalBar({ total }: { readonly total: Total }) {
   );
 }
 
-/** Everything that moves or needs somebody, and of the rest as much as a page can bear. */
-function select(rows: readonly Row[]) {
-  const shown: Row[] = [];
-  let [waiting, done] = [0, 0];
-  const stillDone = rows.filter(({ upload }) => upload.progress.phase === 'done').length;
-  for (const row of rows) {
-    const { phase } = row.upload.progress;
-    if (phase === 'waiting' && (waiting += 1) > MAX_STILL_ROWS) continue;
-    // Of the finished the newest.
-    if (phase === 'done' && (done += 1) <= stillDone - MAX_STILL_ROWS) continue;
-    shown.push(row);
+type Group = 'waiting' | 'paused' | 'failed' | 'done' | 'moving';
+
+function groupOf(phase: UploadPhase): Group {
+  switch (phase) {
+    case 'waiting':
+    case 'paused':
+    case 'done':
+      return phase;
+    case 'failed':
+    case 'stopped':
+    case 'aborted':
+      return 'failed';
+    default:
+      return 'moving';
   }
-  return { shown, waiting: Math.max(0, waiting - MAX_STILL_ROWS), done: Math.max(0, done - MAX_STILL_ROWS) };
+}
+
+/** Everything that moves, and of the rest as much as a page can bear: of what is done the newest, of the others the first. */
+function select(rows: readonly Row[]) {
+  const counts: Record<Group, number> = { waiting: 0, paused: 0, failed: 0, done: 0, moving: 0 };
+  for (const { upload } of rows) counts[groupOf(upload.progress.phase)] += 1;
+  const seen: Record<Group, number> = { waiting: 0, paused: 0, failed: 0, done: 0, moving: 0 };
+  const shown = rows.filter(({ upload }) => {
+    const group = groupOf(upload.progress.phase);
+    seen[group] += 1;
+    if (group === 'moving') return true;
+    return group === 'done' ? seen.done > counts.done - MAX_STILL_ROWS : seen[group] <= MAX_STILL_ROWS;
+  });
+  return { shown, left: (group: Group) => Math.max(0, counts[group] - MAX_STILL_ROWS) };
 }
 
 interface Total {

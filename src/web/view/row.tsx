@@ -1,12 +1,12 @@
 // One file of the queue.
 
 import { useUpload } from 'longshore/client/react';
-import type { UploadProgress, UploadResult } from 'longshore/client';
+import { isOver, ProblemError, type Upload, type UploadProgress, type UploadResult } from 'longshore/client';
 import { memo, useId, useState } from 'react';
 import type { Queue } from '../model/queue.js';
 import type { Row, RowState } from '../model/row.js';
 import { useStore } from '../model/store.js';
-import { describeProblem, useWords, type Words } from '../text/index.js';
+import { describeError, useWords, type Words } from '../text/index.js';
 import { ChunkMap } from './chunk-map.js';
 import { Button, IconButton } from './controls.js';
 import { Icon, type IconName } from './icons.js';
@@ -28,14 +28,14 @@ export const RowView = memo(function RowView({ row, queue, isOpen }: RowViewProp
   const { phase } = progress;
   const [isExpanded, setExpanded] = useState<boolean>();
   /** Why it wasn't discarded, such as that it was finished meanwhile. */
-  const [refusal, setRefusal] = useState<unknown>();
+  const [refusal, setRefusal] = useState<{ readonly of: Upload; readonly error: unknown }>();
   const detailsId = useId();
   const standing = standingOf(progress);
-  const failure = refusal ?? (phase === 'aborted' ? undefined : error);
+  const failure = refusal?.of === upload ? refusal.error : phase === 'aborted' ? undefined : error;
   const showsDetails = isExpanded ?? (isOpen && phase !== 'waiting');
   return (
     <li className={`row ${phase}`}>
-      <Icon name={iconOf(state, phase)} />
+      <Icon name={iconOf(row, state, phase)} />
       <div className="what">
         <h3 title={row.path}>{row.name}</h3>
         <p className="where">
@@ -43,7 +43,12 @@ export const RowView = memo(function RowView({ row, queue, isOpen }: RowViewProp
         </p>
       </div>
       <div className="actions">
-        <RowActions row={row} queue={queue} progress={progress} onRefusal={setRefusal} />
+        <RowActions
+          row={row}
+          queue={queue}
+          progress={progress}
+          onRefusal={(refused) => setRefusal({ of: upload, error: refused })}
+        />
         <IconButton
           icon="more"
           title={text.details}
@@ -67,7 +72,9 @@ export const RowView = memo(function RowView({ row, queue, isOpen }: RowViewProp
       )}
       <div id={detailsId} className="details" hidden={!showsDetails}>
         {showsDetails && phase !== 'done' ? <StepList standing={standing} /> : null}
-        {showsDetails && result === undefined ? <ChunkMap upload={upload} revision={progress} /> : null}
+        {showsDetails && result === undefined && progress.chunkCount > 0 ? (
+          <ChunkMap upload={upload} revision={progress} />
+        ) : null}
         {showsDetails && result !== undefined ? <Outcome result={result} /> : null}
       </div>
     </li>
@@ -85,7 +92,7 @@ function RowActions({ row, queue, progress, onRefusal }: RowActionsProps) {
   const { text } = useWords();
   const [isAsking, setAsking] = useState(false);
   const { phase, resumedBytes, sentBytes } = progress;
-  const isBroken = phase === 'failed' || phase === 'stopped';
+  const isUnderWay = !isOver(phase);
   const there = resumedBytes + sentBytes;
   const named = (action: string) => ({ title: action, label: text.actionOn(action, row.name) });
   const discard = () => {
@@ -94,12 +101,12 @@ function RowActions({ row, queue, progress, onRefusal }: RowActionsProps) {
   };
   return (
     <>
-      {isUnderWay(phase) ? <PauseButton row={row} isPaused={phase === 'paused'} /> : null}
-      {isBroken ? <IconButton icon="retry" {...named(text.retry)} onClick={() => queue.retry(row)} /> : null}
-      {isUnderWay(phase) || (isBroken && !row.wasKept) ? (
+      {isUnderWay ? <PauseButton row={row} isPaused={phase === 'paused'} /> : null}
+      {row.mayRetry ? <IconButton icon="retry" {...named(text.retry)} onClick={() => queue.retry(row)} /> : null}
+      {!row.isGone && !row.wasKept ? (
         <IconButton icon="discard" {...named(text.discard)} onClick={() => (there > 0 ? setAsking(true) : discard())} />
       ) : null}
-      {isUnderWay(phase) ? null : <IconButton icon="close" {...named(text.remove)} onClick={() => queue.remove(row)} />}
+      {isUnderWay ? null : <IconButton icon="close" {...named(text.remove)} onClick={() => queue.remove(row)} />}
       {isAsking ? <DiscardDialog name={row.name} bytes={there} onKeep={() => setAsking(false)} onDiscard={discard} /> : null}
     </>
   );
@@ -126,11 +133,10 @@ function Failure({
 }) {
   const words = useWords();
   const { text } = words;
-  const { code = 'FAILED', message = String(error) } = error instanceof Error ? (error as Error & { code?: string }) : {};
-  const isMine = isMineLocked(error);
+  const isMine = error instanceof ProblemError && error.problem.__typename === 'UploadLocked' && error.problem.mine;
   return (
     <p className={isGentle ? 'failure gentle' : 'failure'}>
-      {isMine ? text.mineLocked : describeProblem(words, { code, message })}{' '}
+      {isMine ? text.mineLocked : describeError(words, error)}{' '}
       {isMine ? <Button onClick={onTakeOver}>{text.takeOver}</Button> : null}
     </p>
   );
@@ -159,19 +165,9 @@ function Outcome({ result }: { readonly result: UploadResult }) {
   );
 }
 
-function isUnderWay(phase: UploadProgress['phase']): boolean {
-  return !['done', 'failed', 'stopped', 'aborted'].includes(phase);
-}
-
-function isMineLocked(error: unknown): boolean {
-  if (typeof error !== 'object' || error === null || !('problem' in error)) return false;
-  const { problem } = error;
-  return typeof problem === 'object' && problem !== null && 'mine' in problem && problem.mine === true;
-}
-
-function iconOf({ trouble, failure }: RowState, phase: UploadProgress['phase']): IconName {
+function iconOf({ wasKept }: Row, { trouble }: RowState, phase: UploadProgress['phase']): IconName {
   if (phase === 'done') return 'check';
-  if (failure === 'FILE_EXISTS') return 'file';
+  if (wasKept) return 'file';
   if (phase === 'failed' || phase === 'stopped') return 'alert';
   if (phase === 'waiting') return 'clock';
   return trouble === undefined ? 'file' : 'alert';
@@ -180,7 +176,7 @@ function iconOf({ trouble, failure }: RowState, phase: UploadProgress['phase']):
 function barStateOf(phase: UploadProgress['phase'], row: Row) {
   if (phase === 'done') return 'done';
   if (phase === 'failed') return row.wasKept ? 'still' : 'failed';
-  return isUnderWay(phase) && phase !== 'paused' && phase !== 'waiting' ? 'active' : 'still';
+  return !isOver(phase) && phase !== 'paused' && phase !== 'waiting' ? 'active' : 'still';
 }
 
 function phaseText(
