@@ -107,9 +107,11 @@ interface Asked {
 function gatewayFor(command: Command, before: readonly string[]): Asked {
   const typed = (long: string) => {
     const option = command.options.find((candidate) => candidate.long === long);
-    const value = before[before.indexOf(long) + 1];
-    if (before.includes(long) && value !== undefined) return value;
-    return process.env[option?.envVar ?? ''] ?? (option?.defaultValue as string | undefined);
+    const given = before.flatMap((word, at) => {
+      if (word === long) return before.slice(at + 1, at + 2);
+      return word.startsWith(`${long}=`) ? [word.slice(long.length + 1)] : [];
+    });
+    return given.at(-1) ?? process.env[option?.envVar ?? ''] ?? (option?.defaultValue as string | undefined);
   };
   const [token, person] = [typed('--token'), typed('--person')];
   const connect = () =>

@@ -2,8 +2,9 @@
 
 import { performance } from 'node:perf_hooks';
 import { Readable } from 'node:stream';
-import { describeError, StoppedError, UploadError } from '../client/errors.js';
+import { describeError, GaveUpError, StoppedError, UploadError } from '../client/errors.js';
 import type { ExistsDecision, Uploader, UploadProgress, UploadResult } from '../client/index.js';
+import { insideOf } from './destination.js';
 import { showBars, showJson, showLines, type Display } from './display.js';
 import { EXIT, exitCodeOf } from './exit-codes.js';
 import { findFiles, type Found, type Looked } from './local-files.js';
@@ -124,17 +125,12 @@ export class Delivery {
 
   async #send(file: FoundFile, display: Display): Promise<void> {
     const ending = await this.#attempt(file, display);
-    if (!this.#mayBeDirectory(ending)) return this.#tell(file, ending);
-    // The gateway knows what `cp` would have looked up: if the path is a directory the file goes into it.
-    const inside = await this.#attempt({ ...file, path: `${file.path}/${file.source.name}` }, display);
+    const isSettled = this.#isSeveral || ending.kind === 'landed';
+    const path = isSettled ? undefined : insideOf(ending.path, file.source.name, ending.error);
+    if (path === undefined) return this.#tell(file, ending);
+    const inside = await this.#attempt({ ...file, path }, display);
     const isWrong = inside.kind === 'broken' && codeOf(inside.error) === 'INVALID_PATH';
     this.#tell(file, isWrong ? ending : inside);
-  }
-
-  /** Whether the path of a single file is a directory, for all that is known: something other than a file, or a root. */
-  #mayBeDirectory(ending: Ending): boolean {
-    if (this.#isSeveral || ending.kind === 'landed' || ending.path.endsWith('/')) return false;
-    return codeOf(ending.error) === 'INVALID_TARGET' || codeOf(ending.error) === 'INVALID_PATH';
   }
 
   async #attempt({ source, path }: FoundFile, display: Display): Promise<Ending> {
@@ -180,8 +176,8 @@ export class Delivery {
     const isStopped = error instanceof StoppedError;
     const isSkipped = options.ifExists === 'skip' && codeOf(error) === 'FILE_EXISTS';
     const exitCode = isSkipped ? EXIT.ok : exitCodeOf(error);
-    const isOldNews = this.#isHopeless && exitCode === EXIT.unreachable;
-    this.#isHopeless ||= exitCode === EXIT.unreachable;
+    const isOldNews = this.#isHopeless && isGatewayGone(error);
+    this.#isHopeless ||= isGatewayGone(error);
     if (this.#exitCode === EXIT.ok) this.#exitCode = exitCode;
     if (isSkipped || isKept) this.#tally.kept(bytes);
     else if (!isStopped) this.#tally.failed(name, bytes);
@@ -224,6 +220,11 @@ interface Broken {
   readonly error: unknown;
   readonly progress?: UploadProgress;
   readonly isKept?: boolean;
+}
+
+/** Whether the gateway can't be reached: from the beginning, or for longer than anybody waits. */
+function isGatewayGone(error: unknown): boolean {
+  return exitCodeOf(error) === EXIT.unreachable || (error instanceof GaveUpError && error.cause !== undefined);
 }
 
 function codeOf(error: unknown): string | undefined {

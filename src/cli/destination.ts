@@ -2,6 +2,7 @@
 // goes on where it stopped, where `cp -r DIR NEW` would make NEW/DIR the second time.
 
 import { basename } from 'node:path';
+import { UploadError } from '../client/errors.js';
 import { UsageError } from './exit-codes.js';
 
 /** A path on a host. */
@@ -43,6 +44,16 @@ export function targetsOf(sources: readonly string[], { host, path }: Destinatio
     named.set(target, source);
   }
   return namings;
+}
+
+/**
+ * Where a single file goes when its path turns out to be a directory; the gateway knows what `cp` would have looked up. `refusal` is what it
+ * said about the path; `undefined` when that can't mean a directory: something other than a file, or a root.
+ */
+export function insideOf(path: string, source: string, refusal: unknown): string | undefined {
+  const code = refusal instanceof UploadError ? refusal.code : undefined;
+  if (path.endsWith('/') || (code !== 'INVALID_TARGET' && code !== 'INVALID_PATH')) return undefined;
+  return `${path}/${basename(source)}`;
 }
 
 /** Whether a source has no name of its own to keep: `.`, `..`, `DIR/.`, `/`. */

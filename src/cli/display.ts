@@ -1,7 +1,7 @@
 // How `put` shows what is under way: bars where somebody looks, lines where a log is written, JSON where a program reads.
 
 import { performance } from 'node:perf_hooks';
-import type { Retry, Upload, UploadPhase, UploadProgress } from '../client/index.js';
+import { isOver, type Retry, type Upload, type UploadProgress } from '../client/index.js';
 import { factsOf, fractionOf, percentText, progressLine, totalLine } from './progress-line.js';
 import type { Tally } from './tally.js';
 import type { Terminal } from './terminal.js';
@@ -26,13 +26,15 @@ export async function showBars(tally: Tally, isSeveral: boolean, show: NonNullab
   ]);
   return {
     begins: (upload) => {
-      // News of a failure stands there until bytes move again.
-      let wireBytesAtRetry = 0;
-      upload.on('retry', (retry) => retries.set(upload, retry));
+      // News of a failure stands there until bytes move again, or the merge is heard of.
+      let { wireBytes, merge } = upload.progress;
+      upload.on('retry', (retry) => {
+        retries.set(upload, retry);
+        ({ wireBytes, merge } = upload.progress);
+      });
       upload.on('chunk', () => retries.delete(upload));
-      upload.on('progress', ({ wireBytes }) => {
-        if (wireBytes !== wireBytesAtRetry) retries.delete(upload);
-        wireBytesAtRetry = wireBytes;
+      upload.on('progress', (progress) => {
+        if (progress.wireBytes !== wireBytes || progress.merge !== merge) retries.delete(upload);
       });
     },
     ends: (upload) => retries.delete(upload),
@@ -70,30 +72,27 @@ export function showLines(isSeveral: boolean, { say }: Terminal): Display {
   };
 }
 
-/** One JSON object per line on standard output: `phase`, `progress` at most once a second, `chunk`, `retry`. */
+/** One JSON object per line on standard output: `phase`, `progress` (at once when the merge is a phase further, else at most once a second), `chunk`, `retry`. */
 export function showJson({ print }: Terminal): Display {
   return {
     begins: (upload) => {
       const { host, path } = upload.target;
-      let printedAt = Number.NEGATIVE_INFINITY;
+      let printed: { readonly at: number; readonly mergePhase?: string | undefined } = { at: Number.NEGATIVE_INFINITY };
       const emit = (event: string, facts: object) => print(JSON.stringify({ event, host, path, ...facts }));
       upload.on('phase', (phase) => emit('phase', { phase }));
       upload.on('chunk', (chunk) => emit('chunk', chunk));
       upload.on('retry', (retry) => emit('retry', retry));
       upload.on('progress', (progress) => {
         const now = performance.now();
-        if (now - printedAt < JSON_EVERY_MS && progress.merge === undefined) return;
-        printedAt = now;
+        const mergePhase = progress.merge?.phase;
+        if (now - printed.at < JSON_EVERY_MS && mergePhase === printed.mergePhase) return;
+        printed = { at: now, mergePhase };
         emit('progress', progress);
       });
     },
     ends: nothing,
     close: nothing,
   };
-}
-
-function isOver(phase: UploadPhase): boolean {
-  return phase === 'done' || phase === 'failed' || phase === 'stopped' || phase === 'aborted';
 }
 
 const nothing = () => undefined;

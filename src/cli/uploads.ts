@@ -10,7 +10,7 @@ import {
   type Problem,
   type UploadSummary,
 } from '../client/index.js';
-import { parseDestination, type Destination } from './destination.js';
+import { insideOf, parseDestination, targetsOf, type Destination } from './destination.js';
 import { EXIT, UsageError } from './exit-codes.js';
 import { formatBytes, formatDate, formatTable } from './format.js';
 import { transportOptions, type GatewayOptions } from './gateway-options.js';
@@ -21,7 +21,7 @@ export interface StatusOptions extends GatewayOptions {
   readonly json: boolean;
 }
 
-/** Without arguments the caller's unfinished uploads; with FILE and HOST:/PATH how far that one is. */
+/** Without arguments the caller's unfinished uploads; with FILE and HOST:/PATH how far that one is, where `put` would bring it. */
 export async function status(args: readonly string[], options: StatusOptions, terminal: Terminal): Promise<number> {
   const [file, destination] = args;
   if (file === undefined) return await listUploads(options, terminal);
@@ -52,12 +52,15 @@ async function statusOf(path: string, target: Destination, options: StatusOption
   try {
     const hashCode = await new Uploader(transport).hashCode(source);
     const gateway = connectGateway(transport);
-    const found = await unfinishedAt(gateway, target);
-    const same = found.find((item) => item.hashCode === hashCode);
-    const file = { hostId: target.host, fullPath: target.path, hashCode };
-    const state = same ?? (found.length > 0 ? 'OTHER_CONTENT' : await askStatus(gateway, file, source.size));
-    const line = typeof state === 'string' ? STATES[state] : progressOf(state);
-    terminal.print(options.json ? JSON.stringify(typeof state === 'string' ? { ...file, state } : state) : line);
+    const [naming] = targetsOf([path], target);
+    const file = { hostId: target.host, fullPath: naming?.path ?? target.path, hashCode };
+    const found = await lookAt(gateway, file, source.size).catch(async (refusal: unknown) => {
+      const inside = insideOf(file.fullPath, path, refusal);
+      if (inside === undefined) throw refusal;
+      return await lookAt(gateway, { ...file, fullPath: inside }, source.size);
+    });
+    const line = 'state' in found ? STATES[found.state] : progressOf(found);
+    terminal.print(options.json ? JSON.stringify(found) : line);
     return EXIT.ok;
   } finally {
     await source.close();
@@ -77,6 +80,18 @@ const STATES: Readonly<Record<State, string>> = {
 function progressOf({ uploadedBytes, size, phase }: UploadSummary): string {
   const there = `${formatBytes(uploadedBytes)} of ${formatBytes(size)} are on the host`;
   return phase === 'RECEIVING' ? `unfinished: ${there}; put goes on` : `${phase.toLowerCase()}: ${there}`;
+}
+
+/** What is unfinished there, if it is this content, or else what the gateway says of it. */
+async function lookAt(
+  gateway: Gateway,
+  file: FileRef,
+  size: number,
+): Promise<UploadSummary | (FileRef & { readonly state: State })> {
+  const found = await unfinishedAt(gateway, { host: file.hostId, path: file.fullPath });
+  const same = found.find(({ hashCode }) => hashCode === file.hashCode);
+  if (same !== undefined) return same;
+  return { ...file, state: found.length > 0 ? 'OTHER_CONTENT' : await askStatus(gateway, file, size) };
 }
 
 /** `uploadStatus` also claims the target when it is free; we only look, so a claim that came of it is given back. */

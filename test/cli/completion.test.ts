@@ -88,6 +88,14 @@ describe('in bash', () => {
     expect(await offered('longshore put film.mov sshd:')).toEqual({ values: [`${root}/`], options: ['nospace'] });
   });
 
+  it('the gateway and the person are those that the line names', async () => {
+    const [wrong, right] = [`http://127.0.0.1:9`, gateway.url];
+    expect((await offered(`longshore put --url=${right} film.mov loc`, wrong)).values).toContain('local:');
+    expect((await offered(`longshore put --url ${right} film.mov loc`, wrong)).values).toContain('local:');
+    expect((await offered(`longshore put --url=${wrong} --url=${right} film.mov loc`, wrong)).values).toContain('local:');
+    expect((await offered('longshore abort --person=somebody ')).values).toEqual([]);
+  });
+
   it('files are left to bash where nothing else fits', async () => {
     expect(await offered('longshore put fi')).toEqual({ values: [], options: ['default'] });
     expect(await offered('longshore serve --config ')).toEqual({ values: [], options: ['default'] });

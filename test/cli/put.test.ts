@@ -3,8 +3,11 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { Delivery, FILES_AT_ONCE } from '../../src/cli/delivery.js';
+import { lookAt } from '../../src/cli/local-files.js';
 import { put, type PutOptions } from '../../src/cli/put.js';
 import type { Terminal } from '../../src/cli/terminal.js';
+import { Uploader, type RetryPolicy } from '../../src/client/index.js';
 import { bytes } from '../client/sources.js';
 import { problem, progress, sha256, StubGateway } from '../client/stub-gateway.js';
 
@@ -36,21 +39,37 @@ async function file(name: string): Promise<string> {
 
 const DEFAULTS = { recursive: false, ifExists: 'ask', parallel: '4', takeOver: false, json: false } as const;
 
-async function run(paths: readonly string[], options: Partial<PutOptions> = {}, answer?: string): Promise<number> {
-  const terminal: Terminal = {
+function terminal(ask?: Terminal['ask']): Terminal {
+  return {
     print: (line) => printed.push(line),
     say: (line) => said.push(line),
     show: undefined,
     columns: undefined,
-    ask:
-      answer === undefined
-        ? undefined
-        : (question) => {
-            questions.push(question);
-            return Promise.resolve(answer);
-          },
+    ask,
   };
-  return await put(paths, { ...DEFAULTS, url, ...options }, terminal);
+}
+
+async function run(paths: readonly string[], options: Partial<PutOptions> = {}, answer?: string): Promise<number> {
+  const ask = (text: string) => (question: string) => {
+    questions.push(question);
+    return Promise.resolve(text);
+  };
+  return await put(paths, { ...DEFAULTS, url, ...options }, terminal(answer === undefined ? undefined : ask(answer)));
+}
+
+async function deliver(count: number, retry: Partial<RetryPolicy>): Promise<number> {
+  const uploader = new Uploader({ endpoint: url, filesAtOnce: FILES_AT_ONCE, retry });
+  const names = Array.from({ length: count }, (_, i) => String(i));
+  const namings = await Promise.all(names.map(async (name) => ({ source: await file(name), path: `/in/${name}` })));
+  const looked = await lookAt(namings, false);
+  return await new Delivery({
+    uploader,
+    host: 'local',
+    looked,
+    chunkSize: undefined,
+    options: DEFAULTS,
+    terminal: terminal(),
+  }).run();
 }
 
 const existing = problem('FileExists', 'FILE_EXISTS', { size: 3, modifiedAt: '2026-01-01T00:00:00Z', etag: 'e1' });
@@ -124,6 +143,27 @@ describe('put', () => {
       wireBytes: 5_000,
     });
     expect(said).toEqual([]);
+  });
+
+  it('goes through a restart of the gateway with all files, also those whose turn comes meanwhile', async () => {
+    let cuts = 0;
+    gateway.interfere = ({ operation }) =>
+      operation === 'UploadStatus' && gateway.of('MergeFile').length > 0 && ++cuts <= 100 ? 'cut' : undefined;
+    const retry = { firstDelayMs: 50, maxDelayMs: 50, firstAnswerPatienceMs: 100 };
+    expect(await deliver(20, retry)).toBe(0);
+    expect(cuts).toBeGreaterThan(100);
+  });
+
+  it('does not try every file for as long when the gateway stays away', async () => {
+    const asked = new Set<unknown>();
+    gateway.interfere = ({ operation, variables }) => {
+      if (gateway.of('MergeFile').length === 0) return undefined;
+      if (operation === 'UploadStatus') asked.add((variables['file'] as { fullPath: string }).fullPath);
+      return 'cut';
+    };
+    expect(await deliver(20, { firstDelayMs: 50, maxDelayMs: 50, patienceMs: 300 })).toBe(1);
+    expect(asked.size).toBeLessThanOrEqual(FILES_AT_ONCE);
+    expect(said.filter((line) => line.includes('nothing got through'))).toHaveLength(1);
   });
 
   it('refuses a wrong number or size before anything is sent', async () => {
