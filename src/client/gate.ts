@@ -67,6 +67,18 @@ export class Gate {
   }
 }
 
+/** Settles as `promise` does, or rejects with the signal's reason before: for what can't be cut itself, and goes on unheard. */
+export async function unless<T>(signal: AbortSignal, promise: Promise<T>): Promise<T> {
+  return await either([signal], (cut) => {
+    const aborted = new Promise<never>((_, reject) => {
+      const end = () => reject(cut.reason as Error);
+      if (cut.aborted) end();
+      cut.addEventListener('abort', end);
+    });
+    return Promise.race([aborted, promise]);
+  });
+}
+
 /**
  * Runs `work` with a signal that aborts when one of `signals` does. Unlike `AbortSignal.any` it leaves nothing behind on signals that
  * live much longer than the work.

@@ -192,15 +192,20 @@ class Socket {
                 reject(error);
               }
             },
-            error: (error) => reject(subscriptionError(error)),
-            complete: resolve,
+            // Of a lost connection they would tell, too, and before it is known why.
+            error: (error) => {
+              if (!this.#isLost) reject(subscriptionError(error));
+            },
+            complete: () => {
+              if (!this.#isLost) resolve();
+            },
           },
         );
         const end = () => reject(signal.reason as Error);
         const listener: Listener = {
           lose: (reason) => {
             unsubscribe(); // First, so that the client doesn't connect anew by itself.
-            resolve(reason);
+            reason.catch(reject); // It may be long in coming, when a person is asked; the signal still counts.
           },
         };
         leave = () => {

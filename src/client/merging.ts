@@ -6,7 +6,7 @@ import { Gate } from './gate.js';
 import { isTerminal, type MergeFeeds } from './merge-feed.js';
 import type { ChunkRange, FileExists, FileRef, IfExists, MergeProgress, Problem } from './operations.js';
 import type { Platform } from './platform.js';
-import { Retries, type RetryPolicy } from './retry.js';
+import { Retries, type Contact, type RetryPolicy } from './retry.js';
 import type { SendOutcome } from './sending.js';
 
 /** What the person has allowed about a file that is at the path. */
@@ -135,6 +135,7 @@ class Feed {
 
 interface Following {
   readonly feeds: MergeFeeds;
+  readonly contact: Contact;
   readonly platform: Platform;
   readonly policy: RetryPolicy;
   readonly onProgress: (progress: MergeProgress) => void;
@@ -144,11 +145,11 @@ interface Following {
 /** Follows an upload that goes on elsewhere, over as many subscriptions as it takes, to its last state. See `Uploader.watch`. */
 export async function follow(
   file: FileRef,
-  { feeds, platform, policy, onProgress, signal }: Following,
+  { feeds, contact, platform, policy, onProgress, signal }: Following,
 ): Promise<MergeProgress> {
   const gate = new Gate(); // Stays open.
   const patience = { ...policy, firstAnswerPatienceMs: policy.patienceMs };
-  const retries = new Retries({ policy: patience, platform, gate, onRetry: () => undefined });
+  const retries = new Retries({ policy: patience, platform, contact, gate, onRetry: () => undefined });
   // A subscription that told something was a success, however it ended; only those that tell nothing try the patience.
   const attempt = async (cut: AbortSignal) => {
     let latest: MergeProgress | undefined;

@@ -7,6 +7,11 @@ import type { MergeProgress } from './operations.js';
 export type UploadPhase =
   'waiting' | 'preparing' | 'sending' | 'merging' | 'paused' | 'done' | 'failed' | 'stopped' | 'aborted';
 
+/** Whether nothing more happens to an upload in this phase. */
+export function isOver(phase: UploadPhase): boolean {
+  return phase === 'done' || phase === 'failed' || phase === 'stopped' || phase === 'aborted';
+}
+
 export interface UploadProgress {
   readonly phase: UploadPhase;
   readonly totalBytes: number;

@@ -12,7 +12,7 @@ export interface RetryPolicy {
   readonly maxDelayMs: number;
   /** How long nothing at all may succeed before the upload gives up, resumable. Default: 600 000. */
   readonly patienceMs: number;
-  /** The same as long as the gateway hasn't answered even once: more likely a wrong address than an outage. Default: 5 000. */
+  /** The same as long as the gateway hasn't answered this uploader even once: more likely a wrong address than an outage. Default: 5 000. */
   readonly firstAnswerPatienceMs: number;
 }
 
@@ -65,9 +65,16 @@ interface Trouble {
   readonly error: unknown;
 }
 
+/** Shared by all who call the same gateway. */
+export interface Contact {
+  /** Whether it has ever answered, whatever it said. */
+  hasAnswered: boolean;
+}
+
 export interface RetriesOptions {
   readonly policy: RetryPolicy;
   readonly platform: Platform;
+  readonly contact: Contact;
   /** While it is closed no attempt is made; closing it cuts attempts and waits, and they don't count. */
   readonly gate: Gate;
   readonly onRetry: (retry: Retry) => void;
@@ -79,12 +86,13 @@ export class Retries {
   readonly #platform: Platform;
   readonly #gate: Gate;
   readonly #onRetry: (retry: Retry) => void;
-  #answered = false;
+  readonly #contact: Contact;
   #troubleSince: number | undefined;
 
-  constructor({ policy, platform, gate, onRetry }: RetriesOptions) {
+  constructor({ policy, platform, contact, gate, onRetry }: RetriesOptions) {
     this.#policy = policy;
     this.#platform = platform;
+    this.#contact = contact;
     this.#gate = gate;
     this.#onRetry = onRetry;
   }
@@ -106,7 +114,7 @@ export class Retries {
 
   /** Forgets earlier trouble: something reached the host. */
   succeeded(): void {
-    this.#answered = true;
+    this.#contact.hasAnswered = true;
     this.#troubleSince = undefined;
   }
 
@@ -122,7 +130,7 @@ export class Retries {
   ): Promise<{ answer: Exclude<Answer, TryAgainLater>; trouble?: undefined } | { trouble: Trouble }> {
     try {
       const answer = await attempt(signal);
-      this.#answered = true;
+      this.#contact.hasAnswered = true;
       if (isRetryable(answer)) return { trouble: troubleOf(answer) };
       this.succeeded();
       return { answer: answer as Exclude<Answer, TryAgainLater> };
@@ -132,7 +140,7 @@ export class Retries {
         return { trouble: { code: error.code, message: error.message, askedMs: undefined, error } };
       }
       if (!(error instanceof GatewayError)) throw error;
-      if (error.code !== 'NOT_GRAPHQL') this.#answered = true;
+      if (error.code !== 'NOT_GRAPHQL') this.#contact.hasAnswered = true;
       if (!error.retryable || failures >= (ATTEMPTS.get(error.code) ?? Infinity)) throw error;
       return { trouble: { code: error.code, message: error.message, askedMs: error.retryAfterMs, error } };
     }
@@ -145,7 +153,7 @@ export class Retries {
     // Without a way out nobody's patience is tried, and only now and then is it worth an attempt: the platform may be wrong.
     this.#troubleSince = isOffline ? now : (this.#troubleSince ?? now);
     const waitMs = isOffline ? this.#policy.maxDelayMs : delayMs(this.#policy, attempt, trouble.askedMs, platform.random());
-    const patienceMs = this.#answered || isOffline ? this.#policy.patienceMs : this.#policy.firstAnswerPatienceMs;
+    const patienceMs = this.#contact.hasAnswered || isOffline ? this.#policy.patienceMs : this.#policy.firstAnswerPatienceMs;
     if (now + waitMs - this.#troubleSince > patienceMs) this.#giveUp(trouble);
     this.#onRetry({ code: trouble.code, message: trouble.message, attempt, delayMs: waitMs });
     await this.#sleep(waitMs, signal);
@@ -153,7 +161,7 @@ export class Retries {
   }
 
   #giveUp(trouble: Trouble): never {
-    const unreachable = !this.#answered;
+    const unreachable = !this.#contact.hasAnswered;
     const last = describeError(trouble.error ?? trouble.message);
     const text = unreachable ? `no answer from the gateway: ${last}` : `nothing got through for too long; last: ${last}`;
     throw new GaveUpError(text, { unreachable, cause: trouble.error });

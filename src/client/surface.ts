@@ -17,7 +17,7 @@ export {
 export type { Gateway } from './gateway.js';
 export type { FileExists, FileRef, HostInfo, MergeProgress, Problem, UploadLocked, UploadSummary } from './operations.js';
 export type { Hash, Hashing, HashPass, HttpRequest, HttpResponse, Network, Platform, UploadSource } from './platform.js';
-export { CHUNK_STATE, type ChunkState, type UploadPhase, type UploadProgress } from './progress.js';
+export { CHUNK_STATE, isOver, type ChunkState, type UploadPhase, type UploadProgress } from './progress.js';
 export { DEFAULT_RETRY_POLICY, type Retry, type RetryPolicy } from './retry.js';
 export type { TokenSource, TransportOptions } from './transport.js';
 export type { Upload, UploadResult } from './upload.js';

@@ -1,6 +1,7 @@
 // One GraphQL operation over HTTP, JSON or multipart: headers, identity, and what an answer that isn't data means.
 
 import { GatewayError, NetworkError } from './errors.js';
+import { unless } from './gate.js';
 import { multipartBody, type FilePart } from './multipart.js';
 import type { HttpBody, HttpRequest, HttpResponse, Platform } from './platform.js';
 
@@ -9,7 +10,7 @@ export interface TransportOptions {
   readonly endpoint: string;
   /**
    * The bearer token, or what gives it: asked with every request, so that it may be renewed meanwhile, and once more with the token that
-   * the gateway refused (`UNAUTHENTICATED`). Another one than that is tried at once.
+   * the gateway refused (`UNAUTHENTICATED`). Another one than that is tried at once. It may take its time, e.g. to ask the person.
    */
   readonly token?: string | TokenSource | undefined;
   /** Who the caller is, where the gateway runs without authentication. */
@@ -132,7 +133,7 @@ export class Transport {
     signal: AbortSignal,
     { accept, ...listeners }: { readonly accept: string } & Pick<HttpRequest, 'onBytesSent' | 'onText'>,
   ): Promise<HttpResponse> {
-    const token = await this.#token();
+    const token = await unless(signal, this.#token());
     const { personId } = this.#options;
     const response = await this.#platform.send({
       url: this.#options.endpoint,
@@ -149,9 +150,8 @@ export class Transport {
       signal,
       ...listeners,
     });
-    if (token !== undefined && isUnauthenticated(response) && (await this.#renewed(token)) !== token) {
-      throw tokenRenewed();
-    }
+    if (token === undefined || !isUnauthenticated(response)) return response;
+    if ((await unless(signal, this.#renewed(token))) !== token) throw tokenRenewed();
     return response;
   }
 

@@ -10,15 +10,16 @@
 import type { UploadContext, UploadEvents, UploadTarget } from './context.js';
 import { mayBe, quickHashCode } from './digests.js';
 import { Emitter } from './emitter.js';
-import { AbortedError, GaveUpError, ProblemError, SourceChangedError, StoppedError } from './errors.js';
+import { AbortedError, GaveUpError, SourceChangedError, StoppedError } from './errors.js';
 import { Gate } from './gate.js';
 import type { Gateway } from './gateway.js';
-import type { AbortUploadAnswer, FileRef } from './operations.js';
+import type { FileRef } from './operations.js';
+import { expectAborted, type Leftovers } from './leftovers.js';
 import type { MergeFeeds } from './merge-feed.js';
 import { Turn, type Pace, type Turns } from './pace.js';
 import type { Hashing, Platform, UploadSource } from './platform.js';
-import { ProgressMeter, type UploadPhase, type UploadProgress } from './progress.js';
-import { patientHashing, Retries, type RetryPolicy } from './retry.js';
+import { isOver, ProgressMeter, type UploadPhase, type UploadProgress } from './progress.js';
+import { patientHashing, Retries, type Contact, type RetryPolicy } from './retry.js';
 import { UploadRun, type Landed } from './upload-run.js';
 
 export interface UploadResult extends Landed {
@@ -58,7 +59,10 @@ export interface Upload {
   resume(): void;
   /** Cuts all requests at once and leaves the upload resumable; `done` rejects with `StoppedError`. A merge goes on by itself. */
   stop(): void;
-  /** Stops and removes what is on the host; `done` rejects with `AbortedError`. Rejects when the gateway refuses, e.g. because it is finished. */
+  /**
+   * Stops and removes what is on the host, also what an earlier run of an upload that still waits for its turn has left there; `done`
+   * rejects with `AbortedError`. Rejects when the gateway refuses, e.g. because it is finished, or can't be asked.
+   */
   abort(): Promise<void>;
 }
 
@@ -66,6 +70,8 @@ export interface Upload {
 export interface UploadRoom {
   readonly gateway: Gateway;
   readonly feeds: MergeFeeds;
+  readonly leftovers: Leftovers;
+  readonly contact: Contact;
   readonly platform: Platform;
   readonly pace: Pace;
   readonly turns: Turns;
@@ -109,6 +115,7 @@ export class RunningUpload implements Upload {
   constructor(room: UploadRoom, job: UploadJob) {
     this.#room = room;
     this.#job = job;
+    if (job.begun !== undefined) this.#file = fileOf(job.target, job.begun.hashCode);
     this.#meter = new ProgressMeter(job.source.size, room.platform.now);
     this.#turn = new Turn(room.turns);
     this.done = new Promise((resolve, reject) => {
@@ -164,11 +171,22 @@ export class RunningUpload implements Upload {
   async abort(): Promise<void> {
     this.#endWith(new AbortedError());
     await this.done.catch(() => undefined); // Its failure is `done`'s to report.
-    const [file, work] = [this.#file, this.#work];
-    if (file === undefined || work === undefined) return;
-    work.gate.open();
-    const { signal } = new AbortController();
-    expectAborted(await work.retries.run((cut) => this.#room.gateway.abortUpload(file, cut), signal));
+    const { gateway } = this.#room;
+    const gate = new Gate(); // Stays open.
+    const retries = this.#retriesWith(gate);
+    const file = this.#file ?? (await this.#leftBefore(gate, retries));
+    if (file === undefined) return;
+    expectAborted(await retries.run((cut) => gateway.abortUpload(file, cut), new AbortController().signal));
+  }
+
+  /** What an earlier run has left on the host. */
+  async #leftBefore(gate: Gate, retries: Retries): Promise<FileRef | undefined> {
+    const { source, target } = this.#job;
+    try {
+      return await this.#room.leftovers.find({ ...target, source, hashing: this.#hashingWith(gate), retries });
+    } finally {
+      await source.close?.().catch(() => undefined);
+    }
   }
 
   #endWith(error: StoppedError | AbortedError): void {
@@ -196,14 +214,11 @@ export class RunningUpload implements Upload {
   }
 
   async #upload(work: Work): Promise<UploadResult> {
-    const { platform, policy } = this.#room;
+    const { platform } = this.#room;
     const { source, target } = this.#job;
     const beganAt = platform.now();
-    // In browsers the code that hashes comes from elsewhere than the gateway's answers do: it has a patience of its own.
-    const loading = this.#retriesWith(work.gate, { ...policy, firstAnswerPatienceMs: policy.patienceMs });
-    const hashing = patientHashing(platform.hashing, loading);
-    const hashCode = await this.#identify(hashing, work.ending.signal);
-    const file = (this.#file = { hostId: target.host, fullPath: target.path, hashCode });
+    const hashing = this.#hashingWith(work.gate);
+    const file = (this.#file = fileOf(target, await this.#identify(hashing, work.ending.signal)));
     const landed = await new UploadRun(this.#context(work, file, hashing)).run();
     this.#meter.landed();
     const { resumedBytes, wireBytes } = this.#meter.snapshot();
@@ -220,9 +235,14 @@ export class RunningUpload implements Upload {
     settle();
   }
 
-  #retriesWith(gate: Gate, policy = this.#room.policy): Retries {
-    const onRetry = (retry: UploadEvents['retry']) => this.#emitter.emit('retry', retry);
-    return new Retries({ policy, platform: this.#room.platform, gate, onRetry });
+  #retriesWith(gate: Gate, contact = this.#room.contact): Retries {
+    const { policy, platform } = this.#room;
+    return new Retries({ policy, platform, gate, contact, onRetry: (retry) => this.#emitter.emit('retry', retry) });
+  }
+
+  /** In browsers the code that hashes comes from elsewhere than the gateway's answers do: a wrong address is none of its troubles. */
+  #hashingWith(gate: Gate): Hashing {
+    return patientHashing(this.#room.platform.hashing, this.#retriesWith(gate, { hasAnswered: true }));
   }
 
   async #identify(hashing: Hashing, signal: AbortSignal): Promise<string> {
@@ -272,19 +292,8 @@ export class RunningUpload implements Upload {
   }
 }
 
-/** Throws what an upload's owner is to hear when it wasn't given up. One that isn't there needn't be. */
-export function expectAborted(answer: AbortUploadAnswer): void {
-  if (answer.__typename === 'UploadAborted') return;
-  if (answer.__typename === 'UploadFinished') {
-    const message = 'too late: the upload is finished';
-    throw new ProblemError({ __typename: 'Refused', code: 'ABORTED', message, retryable: false });
-  }
-  if (answer.code !== 'UPLOAD_UNKNOWN') throw new ProblemError(answer);
-}
-
-/** Whether nothing more happens to an upload in this phase. */
-export function isOver(phase: UploadPhase): boolean {
-  return phase === 'done' || phase === 'failed' || phase === 'stopped' || phase === 'aborted';
+function fileOf({ host, path }: UploadTarget, hashCode: string): FileRef {
+  return { hostId: host, fullPath: path, hashCode };
 }
 
 function phaseAfter(error: unknown): UploadPhase {

@@ -5,6 +5,7 @@ import { sourceOf } from './blob-source.js';
 import type { UploadTarget } from './context.js';
 import { quickHashCode } from './digests.js';
 import { Gateway } from './gateway.js';
+import { expectAborted, Leftovers, refOf } from './leftovers.js';
 import { MergeFeeds } from './merge-feed.js';
 import { follow } from './merging.js';
 import type { FileRef, HostInfo, MergeProgress, Problem, UploadSummary } from './operations.js';
@@ -12,7 +13,7 @@ import { Pace, Turns } from './pace.js';
 import type { Platform, UploadSource } from './platform.js';
 import { DEFAULT_RETRY_POLICY, type RetryPolicy } from './retry.js';
 import { Transport, type TransportOptions } from './transport.js';
-import { expectAborted, RunningUpload, type Upload, type UploadRoom } from './upload.js';
+import { RunningUpload, type Upload, type UploadRoom } from './upload.js';
 
 export interface UploaderOptions extends TransportOptions {
   /**
@@ -53,8 +54,11 @@ export class Uploader {
       if (!Number.isInteger(number) || number < 1) throw new RangeError(`${name} must be a positive integer, not ${number}`);
     }
     const transport = new Transport(options, platform);
+    const gateway = new Gateway(transport);
     this.#room = {
-      gateway: new Gateway(transport),
+      gateway,
+      leftovers: new Leftovers(gateway),
+      contact: { hasAnswered: false },
       feeds: new MergeFeeds(endpoint, transport, platform),
       platform,
       pace: new Pace(parallel, platform.now),
@@ -80,7 +84,7 @@ export class Uploader {
   /** The caller's uploads that were begun on any device and aren't finished, of all hosts or one. One attempt. */
   async unfinished(options: { readonly host?: string; readonly signal?: AbortSignal } = {}): Promise<Unfinished> {
     const { host, signal = new AbortController().signal } = options;
-    return await this.#room.gateway.uploads(host, signal);
+    return await this.#once((gateway) => gateway.uploads(host, signal));
   }
 
   /**
@@ -106,12 +110,12 @@ export class Uploader {
    * when the gateway refuses, e.g. because it is finished. An upload begun here has its own `abort`.
    */
   async abort(file: FileRef, { signal = new AbortController().signal }: { readonly signal?: AbortSignal } = {}): Promise<void> {
-    expectAborted(await this.#room.gateway.abortUpload(refOf(file), signal));
+    expectAborted(await this.#once((gateway) => gateway.abortUpload(refOf(file), signal)));
   }
 
   /** The hosts that the caller may use, and how they are. One attempt. */
   async hosts({ signal = new AbortController().signal }: { readonly signal?: AbortSignal } = {}): Promise<readonly HostInfo[]> {
-    return await this.#room.gateway.hosts(signal);
+    return await this.#once((gateway) => gateway.hosts(signal));
   }
 
   /** The hash code under which `upload` knows this content: `FileRef.hashCode`. */
@@ -123,9 +127,11 @@ export class Uploader {
       await source.close?.();
     }
   }
-}
 
-/** The gateway takes nothing but these; a summary has more. */
-function refOf({ hostId, fullPath, hashCode }: FileRef): FileRef {
-  return { hostId, fullPath, hashCode };
+  async #once<T>(ask: (gateway: Gateway) => Promise<T>): Promise<T> {
+    const { gateway, contact } = this.#room;
+    const answer = await ask(gateway);
+    contact.hasAnswered = true;
+    return answer;
+  }
 }

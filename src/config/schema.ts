@@ -118,12 +118,10 @@ const listen = section({
     '127.0.0.1',
   ),
   port: quantity(INTEGER, { min: 0, max: 65_535, fallback: 4_000, description: 'TCP port; 0 takes any free one' }),
-  origins: list(origin)
-    .prefault([])
-    .meta({
-      description:
-        'Origins of other sites whose pages may call the gateway, and show its upload page in a frame. Its own pages always may.',
-    }),
+  origins: list(origin).prefault([]).meta({
+    description:
+      'Origins of other sites whose pages may call the gateway, and show its upload page in a frame. Its own pages always may.',
+  }),
 });
 
 const auth = section({

@@ -253,6 +253,25 @@ describe('in a browser, an upload', () => {
       expect(await choosing('files')).toEqual([]);
     });
 
+    it('gives no handles to a page in the frame of another origin, where a browser would refuse them', async () => {
+      const framed = async (host: string) => {
+        await page.evaluate((url) => {
+          const frame = Object.assign(document.createElement('iframe'), { src: url });
+          document.body.append(frame);
+          return new Promise((resolve) => frame.addEventListener('load', resolve));
+        }, `http://${host}:${entrance.port}/`);
+        const frame = page.frames().at(-1);
+        return await frame?.evaluate(async () => {
+          const { choose } = globalThis as unknown as TestPage;
+          if (!('showDirectoryPicker' in globalThis)) return 'no picker';
+          const folder = { kind: 'directory', name: 'album', values: () => [] };
+          Object.assign(globalThis, { showDirectoryPicker: () => Promise.resolve(folder) });
+          return await choose('folder');
+        });
+      };
+      expect([await framed('127.0.0.1'), await framed('localhost')]).toEqual([[], undefined]);
+    });
+
     it('says that the file was changed while it was sent, and merges nothing', async () => {
       const [file = ''] = await choose(['log', SIZE]);
       await begin(`${directory()}/log`);

@@ -251,7 +251,8 @@ describe('waiting for another attempt', () => {
         });
       },
     };
-    const retries = new Retries({ policy: DEFAULT_RETRY_POLICY, platform, gate, onRetry: () => undefined });
+    const contact = { hasAnswered: false };
+    const retries = new Retries({ policy: DEFAULT_RETRY_POLICY, platform, contact, gate, onRetry: () => undefined });
     return { retries, gate, waits, wake, sleep: (ms: number) => (now += ms) };
   }
   const failing = () => Promise.reject(new NetworkError('gone'));

@@ -206,6 +206,17 @@ describe('a feed', () => {
     await expect(watch(feedsWith().feeds)).rejects.toMatchObject({ code: 'UNAUTHENTICATED', retryable: false });
   });
 
+  it('ends with its signal while another token is being asked for', async () => {
+    accepted = 'Bearer second';
+    const ending = new AbortController();
+    const token: TokenSource = ({ refused }) => {
+      if (refused === undefined) return 'first';
+      setImmediate(() => ending.abort(new Error('enough')));
+      return new Promise(() => undefined);
+    };
+    await expect(watch(feedsWith({ token }).feeds, { signal: ending.signal })).rejects.toThrow('enough');
+  });
+
   it('gives a connection up that never answers', async () => {
     const { feeds } = feedsWith({ platform: { wait: () => new Promise(setImmediate) } });
     http.removeAllListeners('upgrade').on('upgrade', () => undefined);
@@ -269,7 +280,7 @@ describe('server-sent events', () => {
 
 describe('following an upload', () => {
   const followed = (rig: ReturnType<typeof feedsWith>, onProgress: (progress: MergeProgress) => void, signal = never()) =>
-    follow(fileAt('/f'), { ...rig, policy: DEFAULT_RETRY_POLICY, onProgress, signal });
+    follow(fileAt('/f'), { ...rig, contact: { hasAnswered: false }, policy: DEFAULT_RETRY_POLICY, onProgress, signal });
 
   it('goes on over connections that are lost, as often as that is, and knows the end', async () => {
     let lost = 0;

@@ -44,6 +44,8 @@ export class StubGateway {
   readonly calls: Call[] = [];
   chunkSize = 1024;
   size = 0;
+  /** What is unfinished. */
+  unfinished: readonly Answer[] = [];
   interfere: Interference = () => undefined;
   /** What an answer waits for. */
   hold: (call: Call) => Promise<void> | undefined = () => undefined;
@@ -103,7 +105,7 @@ export class StubGateway {
     else
       response
         .setHeader('content-type', 'application/json')
-        .end(JSON.stringify('errors' in answer ? answer : { data: { answer } }));
+        .end(JSON.stringify('errors' in answer ? answer : { data: { answer, uploads: answer } }));
   }
 
   #stream(response: ServerResponse): void {
@@ -161,6 +163,8 @@ export class StubGateway {
       }
       case 'MergeFile':
         return { __typename: 'MergeStarted', progress: progress('QUEUED') };
+      case 'Uploads':
+        return { items: this.unfinished, nextAfter: null, problems: [] };
       case 'AbortUpload':
         this.stored.clear();
         return { __typename: 'UploadAborted', abortedAt: '' };

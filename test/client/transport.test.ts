@@ -179,6 +179,22 @@ describe('a request', () => {
     await expect(client.request('{ ok }', {}, ending.signal)).rejects.toThrow('enough');
   });
 
+  it.each([
+    ['is not there yet', undefined],
+    ['was refused and is being renewed', 'stale'],
+  ])('ends with the signal while its token %s', async (_when, stale) => {
+    const unauthenticated = { errors: [{ message: 'who?', extensions: { code: 'UNAUTHENTICATED' } }] };
+    const ending = new AbortController();
+    const client = await transport((_request, response) => response.end(JSON.stringify(unauthenticated)), {
+      token: ({ refused }) => {
+        if (refused === undefined && stale !== undefined) return stale;
+        setImmediate(() => ending.abort(new Error('enough')));
+        return new Promise(() => undefined);
+      },
+    });
+    await expect(client.request('{ ok }', {}, ending.signal)).rejects.toThrow('enough');
+  });
+
   it('fails with what the source throws, not with the connection it had to cut', async () => {
     const client = await transport((request) => request.resume());
     const broken = {

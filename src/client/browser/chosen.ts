@@ -26,17 +26,26 @@ export async function droppedFiles(transfer: DataTransfer): Promise<ChosenFile[]
 }
 
 /**
- * Lets the person choose; none when they don't. `undefined`, before anything is shown, where the browser can't give handles: an
- * `<input type="file">` is the way there. To be called when the person has clicked. Rejects as `droppedFiles` does.
+ * Lets the person choose; none when they don't. `undefined`, before anything is shown, where the browser can't give handles or doesn't
+ * give them to a page in another one's frame: an `<input type="file">` is the way there. To be called when the person has clicked. Rejects as `droppedFiles` does.
  */
 export function chosenFiles(kind: 'files' | 'folder'): Promise<ChosenFile[]> | undefined {
   const { showOpenFilePicker, showDirectoryPicker } = globalThis as Pickers;
-  if (showOpenFilePicker === undefined || showDirectoryPicker === undefined) return undefined;
+  if (showOpenFilePicker === undefined || showDirectoryPicker === undefined || isInForeignFrame()) return undefined;
   const picking = kind === 'files' ? showOpenFilePicker({ multiple: true }) : showDirectoryPicker().then((folder) => [folder]);
   return picking.then(gather, (error: unknown) => {
     if (error instanceof DOMException && error.name === 'AbortError') return [];
     throw error;
   });
+}
+
+/** Chromium has the pickers there, too, and refuses them when they are called: https://wicg.github.io/file-system-access/#api-showopenfilepicker */
+function isInForeignFrame(): boolean {
+  try {
+    return top?.location.origin !== origin;
+  } catch {
+    return true; // It may not even be asked.
+  }
 }
 
 async function gather(nodes: readonly (Handle | FileSystemEntry)[]): Promise<ChosenFile[]> {

@@ -13,6 +13,11 @@ interface Facts {
   readonly mtimeMs: number;
 }
 
+/** What tells another thread which file it is. */
+export interface FileFacts extends Facts {
+  readonly path: string;
+}
+
 export interface FileSourceOptions {
   /** See `UploadSource`. */
   readonly relativePath?: string | undefined;
@@ -29,6 +34,8 @@ export class FileSource implements UploadSource {
   readonly lastModified: number;
   readonly fingerprintable = true;
   readonly #path: string;
+  /** One for all pieces, where none outlives the next. */
+  #piece: Buffer | undefined;
   #handle: Promise<FileHandle> | undefined;
 
   private constructor(path: string, { size, mtimeMs }: Facts, options: FileSourceOptions) {
@@ -53,18 +60,35 @@ export class FileSource implements UploadSource {
     return source;
   }
 
+  /**
+   * The same file in another thread, for one reader who is done with a piece when asking for the next: all are one buffer. Opens it for
+   * itself when it is read; reading throws `SourceChangedError` when it is another by then.
+   */
+  static asWas({ path, ...facts }: FileFacts): FileSource {
+    const source = new FileSource(path, facts, {});
+    source.#piece = Buffer.allocUnsafeSlow(Math.min(PIECE_BYTES, facts.size));
+    return source;
+  }
+
   async *read(offset: number, length: number): AsyncGenerator<Uint8Array, void> {
     let position = offset;
     const end = offset + length;
     while (position < end) {
       const handle = await this.#opened();
+      const wanted = Math.min(PIECE_BYTES, end - position);
       // A buffer of its own for each piece: it belongs to the socket until it is flushed.
-      const piece = Buffer.allocUnsafeSlow(Math.min(PIECE_BYTES, end - position));
-      const { bytesRead } = await handle.read(piece, 0, piece.byteLength, position);
+      const piece = this.#piece ?? Buffer.allocUnsafeSlow(wanted);
+      const { bytesRead } = await handle.read(piece, 0, wanted, position);
       if (bytesRead === 0) throw new SourceChangedError(`${this.name} became shorter while it was read`);
       position += bytesRead;
       yield piece.subarray(0, bytesRead);
     }
+  }
+
+  /** For `asWas`. Opens it here, too: so it stays readable here whatever becomes of its name. */
+  async facts(): Promise<FileFacts> {
+    await this.#opened();
+    return { path: this.#path, size: this.size, mtimeMs: this.lastModified };
   }
 
   async hasChanged(): Promise<boolean> {

@@ -1,10 +1,9 @@
 // Node's answer to what the client needs.
 
-import { createHash } from 'node:crypto';
 import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { hashingOf } from '../hashing.js';
-import type { Hash, Platform } from '../platform.js';
+import type { Platform } from '../platform.js';
+import { nodeHashing } from './hashing.js';
 import { createSend } from './http.js';
 import { Throttle } from './throttle.js';
 
@@ -18,24 +17,16 @@ export interface NodePlatformOptions {
   readonly maxBytesPerSecond?: number | undefined;
 }
 
-/** Connections and limit are shared by all who use it. */
+/** Connections, limit and hashing worker are shared by all who use it. */
 export function nodePlatform({ webSocket, maxBytesPerSecond }: NodePlatformOptions = {}): Platform {
   return {
-    hashing: hashingOf(sha256),
+    hashing: nodeHashing(),
     send: createSend(maxBytesPerSecond === undefined ? undefined : new Throttle(maxBytesPerSecond)),
     webSocket: webSocket ?? ('WebSocket' in globalThis ? globalThis.WebSocket : undefined),
     eventStreams: Infinity, // Connections cost next to nothing here.
     now: () => performance.now(),
     wait,
     random: Math.random,
-  };
-}
-
-function sha256(): Hash {
-  const hash = createHash('sha256');
-  return {
-    update: (piece) => void hash.update(piece),
-    digest: () => hash.digest('hex'),
   };
 }
 
