@@ -7,7 +7,7 @@ import type { RemotePath } from '../core/remote-path.js';
 import type { Manifest } from '../core/staging.js';
 import { freshNonce, inDirectories, settled, single, withFile } from './files.js';
 import { MANIFEST, isManifestOf } from './manifest.js';
-import { removeGivenUp, setAside } from './removal.js';
+import { removeEmptied, removeGivenUp, setAside } from './removal.js';
 import { layoutOf } from './staged-upload.js';
 import { readManifest } from './survey.js';
 
@@ -33,12 +33,18 @@ export async function begin(beginning: Beginning): Promise<boolean> {
       await host.rename(draft, directory);
       return true;
     } catch (error) {
-      await removeGivenUp(host, draft).catch(() => undefined); // What went wrong is the news; what is left is tidied up later.
+      await leave(host, draft).catch(() => undefined); // What went wrong is the news; what is left is tidied up later.
       // A directory that isn't empty is never replaced.
       if (isFault(error, 'ALREADY_EXISTS', 'FAILURE') && (await host.lstat(directory)) !== undefined) return false;
       throw error;
     }
   });
+}
+
+/** An abort that came meanwhile could not remove the directories around the draft. */
+async function leave(host: Host, draft: RemotePath): Promise<void> {
+  await removeGivenUp(host, draft);
+  await removeEmptied(host, parentOf(draft));
 }
 
 async function fill({ host, clock, hashing, identity, manifest }: Beginning, draft: RemotePath): Promise<void> {

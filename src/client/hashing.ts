@@ -1,4 +1,4 @@
-// Hashing with nothing but a running hash. A browser does it in a worker: `browser/hashing.ts`.
+// Hashing on the thread that asks, with nothing but a running hash. In a worker: `off-thread.ts`.
 
 import type { Hash, Hashing } from './platform.js';
 

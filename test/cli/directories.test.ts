@@ -69,7 +69,10 @@ describe('a directory', () => {
     expect(await run(['t'], '/new/name')).toBe(0);
     expect(filesBelow(onHost('new/name'))).toEqual(filesBelow(local('t')));
     expect(printed).toHaveLength(7);
-    expect(said).toEqual([expect.stringMatching(/^7 files, [\d.]+ KiB; .+ at .+\/s$/)]);
+    // What takes long tells how far it is.
+    expect(said.filter((line) => !line.startsWith('/new/'))).toEqual([
+      expect.stringMatching(/^7 files, [\d.]+ KiB; .+ at .+\/s$/),
+    ]);
   });
 
   it('goes into the path after a trailing slash, whatever its own name ends with', async () => {

@@ -233,12 +233,13 @@ describe('who asks', () => {
     const headers = page.locator('[aria-label="Headers"]');
     await eventually(async () => {
       await headers.locator('.view-lines').last().click();
-      await page.keyboard.press('ControlOrMeta+A');
-      await page.keyboard.insertText('{ "Authorization": "Bearer sesame" }');
-      return headers.innerText();
-    }).toContain('sesame');
+      return headers.evaluate((element) => element.contains(document.activeElement));
+    }).toBe(true);
+    await page.keyboard.insertText('{ "Authorization": "Bearer sesame" }');
+    await eventually(() => headers.innerText()).toContain('sesame');
     await eventually(async () => {
-      await run('Watch');
+      // Not by its tab: coming to that anew would bring back what GraphiQL had kept of it so far.
+      await page.getByRole('button', { name: 'Execute query (Ctrl-Enter)' }).click();
       return shown();
     }).toContain('"phase": "DONE"');
     expect(asked.at(-1)).toBe('Bearer sesame -');

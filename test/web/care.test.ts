@@ -89,13 +89,14 @@ describe('by keyboard alone', () => {
     device = await Device.open(stage);
     // As in browsers without a picker of their own; that of Chromium can't be worked from outside.
     await device.page.addInitScript(() => Reflect.deleteProperty(globalThis, 'showOpenFilePicker'));
+    const file = stage.file(48 * MIB);
+    // Listens long before it is wanted: the browser is told of that without anybody waiting for it.
+    const chosen = new Promise((resolve) => device.page.once('filechooser', (chooser) => resolve(chooser.setFiles(file.path))));
     await device.page.reload();
     await device.page.getByLabel('Directory').waitFor();
-    const file = stage.file(48 * MIB);
     await tabTo(/Choose files/);
-    const chooser = device.page.waitForEvent('filechooser');
     await device.page.keyboard.press('Enter');
-    await (await chooser).setFiles(file.path);
+    await chosen;
     await tabTo(new RegExp(`^Pause: ${file.name}`));
     await device.page.keyboard.press('Enter');
     await device.row(file.name).getByText('Paused', { exact: true }).waitFor();
