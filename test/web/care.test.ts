@@ -4,7 +4,7 @@ import { createServer } from 'node:http';
 import { createRequire } from 'node:module';
 import { readFileSync } from 'node:fs';
 import type { Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { graphqlError } from '../../src/graphql/errors.js';
 import { GatewayEntrance } from '../client/entrance.js';
 import { longshoreWith, serve } from '../http/support.js';
@@ -14,6 +14,9 @@ import { listenOnLoopback } from '../support/port.js';
 import { Device, startStage, type Stage, type TestFile } from './stage.js';
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+
+// A browser, a gateway and a slow line on a machine that may have other things to do.
+vi.setConfig({ testTimeout: 60_000 });
 
 let stage: Stage;
 let device: Device;

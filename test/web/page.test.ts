@@ -2,9 +2,12 @@
 
 import { existsSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { MIB } from '../support/bytes.js';
 import { Device, startStage, type Stage, type TestFile } from './stage.js';
+
+// A browser, a gateway and a slow line on a machine that may have other things to do.
+vi.setConfig({ testTimeout: 60_000 });
 
 let stage: Stage;
 let device: Device;
@@ -64,7 +67,7 @@ describe('a file that is dropped', () => {
     expect(device.complaints).toEqual([]);
     const origin = new URL(stage.url).origin;
     expect(device.requests.filter((url) => new URL(url).origin !== origin && !url.startsWith('blob:'))).toEqual([]);
-  }, 60_000);
+  });
 
   it('goes on after a reload by itself, and sends only what is missing', async () => {
     const file = stage.file(64 * MIB);
@@ -219,7 +222,7 @@ describe('what was begun', () => {
     await other.row(file.name).waitFor({ state: 'detached' });
     expect(other.complaints).toEqual([]);
     await other.close();
-  }, 60_000);
+  });
 
   it('by a browser that keeps no files is continued with the same file, and with no other', async () => {
     const file = stage.file(48 * MIB);
