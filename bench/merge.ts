@@ -126,7 +126,7 @@ async function mergeOnce(sshd: Sshd, strategy: HostProfile['strategy'], content:
   const identity = identify(realHashing, { hostId: 'sshd', target: path, person: 'ann', hashCode: `sha256:${content.digest}` });
   try {
     return await hosts.use('sshd', async (host) => {
-      const target = await resolveTarget(host, path);
+      const target = await resolveTarget(host, { path, person: identity.person });
       const declared = { size: SIZE, chunkSize: CHUNK_BYTES };
       const { staged } = await assembly.open(host, identity, target, declared);
       plant(sshd, staged, content);

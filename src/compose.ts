@@ -3,18 +3,19 @@ import { HostAssembly } from './assembly/staging.js';
 import { ConfigError } from './config.js';
 import type { Config, EmbeddedHostConfig } from './config.js';
 import { createLongshore, takeMerges } from './core/longshore.js';
-import type { HostProfile, Log } from './core/ports.js';
+import type { Audit, HostProfile, Log } from './core/ports.js';
 import type { Services } from './core/services.js';
 import { Sweeper } from './core/sweeper.js';
 import { startEmbeddedHost } from './embedded/embedded-host.js';
 import type { EmbeddedHost } from './embedded/embedded-host.js';
 import { startServer } from './http/server.js';
+import { MemoryLedger } from './memory/ledger.js';
 import { MemoryLockRepository } from './memory/lock-repository.js';
 import { MemoryMergeQueue } from './memory/merge-queue.js';
 import { MemoryProgressFeed } from './memory/progress-feed.js';
 import { createHostRepository } from './sftp/host-repository.js';
 import type { SshHostOptions } from './sftp/host-repository.js';
-import { createGarbageCount, createHashing, systemClock } from './system.js';
+import { auditInto, createGarbageCount, createHashing, systemClock } from './system.js';
 
 export interface Gateway {
   /** Such as `http://127.0.0.1:4000`. */
@@ -38,7 +39,8 @@ const MERGES_AT_ONCE = 8;
 const MERGES_AT_ONCE_PER_HOST = 3;
 
 /** Resolves when the gateway listens. On a failure nothing stays open. */
-export function startGateway(config: Config, log: Log): Promise<Gateway> {
+export function startGateway(config: Config, log: Log, audit: Audit = auditInto(log)): Promise<Gateway> {
+  if (config.auth.mode === 'jwt') throw new ConfigError([{ key: 'auth.mode', message: 'jwt is not available yet' }]);
   return opening(async (open) => {
     const embeddedHosts: EmbeddedHost[] = [];
     const sshHosts: SshHostOptions[] = [];
@@ -54,7 +56,7 @@ export function startGateway(config: Config, log: Log): Promise<Gateway> {
     }
     // A byte on its way to an embedded host comes by here twice.
     const collectEveryBytes = (embeddedHosts.length > 0 ? 2 : 4) * MIB;
-    const { services, ready } = await startServices({ config, log, sshHosts, collectEveryBytes }, open);
+    const { services, ready } = await startServices({ config, log, audit, sshHosts, collectEveryBytes }, open);
     const longshore = createLongshore(services);
     startSweeper(services, open);
     const { address, port, origins } = config.listen;
@@ -70,14 +72,14 @@ export function startGateway(config: Config, log: Log): Promise<Gateway> {
  * For a configuration as gateways have it. An embedded host is its gateway's: it is left out, and its merges are left to that gateway.
  * `ConfigError` without `redis`, or without any other host. On a failure nothing stays open.
  */
-export function startWorker(config: Config, log: Log): Promise<MergeWorker> {
+export function startWorker(config: Config, log: Log, audit: Audit = auditInto(log)): Promise<MergeWorker> {
   return opening(async (open) => {
     const sshHosts = config.hosts.filter((host) => host.kind === 'ssh');
     const problems = [];
     if (config.redis === undefined) problems.push({ key: 'redis', message: 'a worker needs the Redis of its gateways' });
     if (sshHosts.length === 0) problems.push({ key: 'hosts', message: 'a worker has nothing to do with embedded hosts alone' });
     if (problems.length > 0) throw new ConfigError(problems);
-    const { services } = await startServices({ config, log, sshHosts, collectEveryBytes: 4 * MIB }, open);
+    const { services } = await startServices({ config, log, audit, sshHosts, collectEveryBytes: 4 * MIB }, open);
     takeMerges(services);
     startSweeper(services, open);
     return { hosts: sshHosts.map((host) => host.profile.id) };
@@ -104,13 +106,14 @@ async function opening<T>(start: (open: Closers) => Promise<T>): Promise<T & { c
 interface Parts {
   readonly config: Config;
   readonly log: Log;
+  readonly audit: Audit;
   readonly sshHosts: readonly SshHostOptions[];
   /** See `createGarbageCount`. */
   readonly collectEveryBytes: number;
 }
 
 /** What gateways and workers are built from alike. */
-async function startServices({ config, log, sshHosts, collectEveryBytes }: Parts, open: Closers) {
+async function startServices({ config, log, audit, sshHosts, collectEveryBytes }: Parts, open: Closers) {
   const onBytes = createGarbageCount({ collectEveryBytes });
   const hosts = createHostRepository({ hosts: sshHosts, clock: systemClock, log, onBytesRead: onBytes });
   open.push(() => hosts.close());
@@ -118,9 +121,10 @@ async function startServices({ config, log, sshHosts, collectEveryBytes }: Parts
   const coordination =
     config.redis === undefined ? inMemory(config, log) : await inRedis(config.redis, { config, log, sshHosts });
   open.push(() => coordination.close());
-  const { locks, feed, queue, ready } = coordination;
+  const { locks, feed, queue, ledger, ready } = coordination;
   const assembly = new HostAssembly({ clock: systemClock, hashing });
-  const services: Services = { hosts, locks, feed, queue, assembly, clock: systemClock, hashing, log, limits: config.limits };
+  const roles = { hosts, locks, feed, queue, ledger, assembly, clock: systemClock, hashing, log, audit };
+  const services: Services = { ...roles, limits: config.limits };
   return { services, ready };
 }
 
@@ -131,7 +135,7 @@ function startSweeper(services: Services, open: Closers): void {
 }
 
 /** What gateways have to agree on: who uploads what, how far it is, and which merges are to be made. */
-interface Coordination extends Pick<Services, 'locks' | 'feed' | 'queue'> {
+interface Coordination extends Pick<Services, 'locks' | 'feed' | 'queue' | 'ledger'> {
   /** Whether it can be asked now. */
   readonly ready: () => Promise<boolean>;
   readonly close: () => Promise<void>;
@@ -145,6 +149,7 @@ function inMemory(config: Config, log: Log): Coordination {
   return {
     queue,
     locks: new MemoryLockRepository({ clock: systemClock }),
+    ledger: new MemoryLedger({ clock: systemClock }),
     feed: new MemoryProgressFeed({ clock: systemClock, ttlMs: config.limits.stagingTtlMs }),
     ready: () => Promise.resolve(true),
     close: () => queue.close(),
@@ -152,14 +157,19 @@ function inMemory(config: Config, log: Log): Coordination {
 }
 
 /** For all processes that name this server. It may be away, also now. */
-async function inRedis(url: string, { config, log, sshHosts }: Omit<Parts, 'collectEveryBytes'>): Promise<Coordination> {
+async function inRedis(
+  url: string,
+  { config, log, sshHosts }: Pick<Parts, 'config' | 'log' | 'sshHosts'>,
+): Promise<Coordination> {
   // Its libraries are large, and most gateways that somebody tries out have no use for them.
-  const [{ connectRedis }, { RedisLockRepository }, { RedisProgressFeed }, { RedisMergeQueue }] = await Promise.all([
-    import('./redis/connection.js'),
-    import('./redis/lock-repository.js'),
-    import('./redis/progress-feed.js'),
-    import('./redis/merge-queue.js'),
-  ]);
+  const [{ connectRedis }, { RedisLockRepository }, { RedisLedger }, { RedisProgressFeed }, { RedisMergeQueue }] =
+    await Promise.all([
+      import('./redis/connection.js'),
+      import('./redis/lock-repository.js'),
+      import('./redis/ledger.js'),
+      import('./redis/progress-feed.js'),
+      import('./redis/merge-queue.js'),
+    ]);
   const redis = connectRedis({ url, log });
   const queue = new RedisMergeQueue({
     ttlMs: config.limits.stagingTtlMs,
@@ -173,6 +183,7 @@ async function inRedis(url: string, { config, log, sshHosts }: Omit<Parts, 'coll
     queue,
     feed,
     locks: new RedisLockRepository({ redis }),
+    ledger: new RedisLedger({ redis }),
     ready: () =>
       redis.ping().then(
         () => true,

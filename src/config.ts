@@ -4,12 +4,14 @@ import process from 'node:process';
 import type { z } from 'zod';
 import { readDocument } from './config/document.js';
 import type { ConfigDocument, ConfigSource } from './config/document.js';
-import { checkStateDirectory, readHostFiles, toHostConfig } from './config/hosts.js';
+import { readNamedFiles } from './config/files.js';
+import type { NamedFiles } from './config/files.js';
+import { checkStateDirectory, toHostConfig } from './config/hosts.js';
 import { ConfigError, keyText, shownValue, valueAt } from './config/problems.js';
 import type { ConfigProblem } from './config/problems.js';
 import { configSchema } from './config/rules.js';
 import type { FileContent } from './config/schema.js';
-import type { Config, HostConfig } from './config/types.js';
+import type { AuthConfig, Config, HostConfig, JwtKey, ListenConfig } from './config/types.js';
 
 export { ConfigError } from './config/problems.js';
 export type { ConfigProblem } from './config/problems.js';
@@ -23,7 +25,7 @@ export type * from './config/types.js';
 export function loadConfig({ configFile, env = process.env, cwd = process.cwd() }: Partial<ConfigSource> = {}): Config {
   const document = readDocument({ configFile, env, cwd });
   if (document.value === undefined) throw new ConfigError(document.problems);
-  const files = readHostFiles(document);
+  const files = readNamedFiles(document);
   const judged = configSchema.safeParse(document.value);
   const own = [...document.problems, ...files.problems];
   const problems = [...own, ...toProblems(judged.error?.issues ?? [], document, own)];
@@ -33,7 +35,7 @@ export function loadConfig({ configFile, env = process.env, cwd = process.cwd() 
   const hosts = judged.data.hosts.map((host, index) => toHostConfig(host, index, { baseDirectory, files }));
   const misplaced = hosts.flatMap(checkStateDirectory);
   if (misplaced.length > 0) throw new ConfigError(misplaced);
-  return deepFreeze(toConfig(judged.data, hosts));
+  return deepFreeze(toConfig(judged.data, hosts, files));
 }
 
 type Issue = z.core.$ZodIssue;
@@ -59,16 +61,57 @@ function toProblems(
   });
 }
 
-function toConfig({ listen, logLevel, redis, limits }: FileContent, hosts: readonly HostConfig[]): Config {
+function toConfig(content: FileContent, hosts: readonly HostConfig[], files: NamedFiles): Config {
+  const { logLevel, redis, limits, auth, graphql } = content;
   const { claimTtl, stagingTtl, ...others } = limits;
   return {
-    listen,
+    listen: toListen(content.listen, files),
     logLevel,
     ...(redis !== undefined && { redis }),
-    auth: { mode: 'none' },
+    auth: toAuth(auth, files),
+    introspection: graphql.introspection === 'auto' ? auth.mode === 'none' : graphql.introspection === 'on',
     hosts,
     limits: { ...others, claimTtlMs: claimTtl, stagingTtlMs: stagingTtl },
   };
+}
+
+function toListen({ tls, ...listen }: FileContent['listen'], { contents }: NamedFiles): ListenConfig {
+  if (tls === undefined) return listen;
+  const certificate = contents.get('listen.tls.certificateFile') ?? '';
+  const privateKey = contents.get('listen.tls.privateKeyFile') ?? '';
+  return { ...listen, tls: { certificate, privateKey } };
+}
+
+function toAuth({ mode, jwt, ticketSecret, ticketTtl }: FileContent['auth'], { contents }: NamedFiles): AuthConfig {
+  if (mode === 'none' || jwt === undefined) return { mode: 'none' };
+  const { secret, publicKey, publicKeyFile: _file, jwksUrl, clockTolerance, ...claims } = jwt;
+  const { algorithms, issuer, audience, personClaim, groupsClaim } = claims;
+  return {
+    mode,
+    jwt: {
+      key: toJwtKey({ secret, jwksUrl, pem: publicKey ?? contents.get('auth.jwt.publicKeyFile') }),
+      ...(algorithms && { algorithms }),
+      ...(issuer !== undefined && { issuer }),
+      ...(audience !== undefined && { audience }),
+      personClaim,
+      groupsClaim,
+      clockToleranceMs: clockTolerance,
+    },
+    ...(ticketSecret !== undefined && { ticketSecret }),
+    ticketTtlMs: ticketTtl,
+  };
+}
+
+interface KeySources {
+  readonly secret: string | undefined;
+  readonly jwksUrl: string | undefined;
+  readonly pem: string | undefined;
+}
+
+function toJwtKey({ secret, jwksUrl, pem }: KeySources): JwtKey {
+  if (secret !== undefined) return { kind: 'secret', secret };
+  if (jwksUrl !== undefined) return { kind: 'jwks', url: jwksUrl };
+  return { kind: 'public-key', pem: pem ?? '' };
 }
 
 function deepFreeze<T>(value: T): T {

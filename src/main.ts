@@ -6,8 +6,8 @@ import { startGateway, startWorker } from './compose.js';
 import type { Gateway } from './compose.js';
 import type { Config } from './config.js';
 import { ConfigError, loadConfig } from './config.js';
-import type { Log } from './core/ports.js';
-import { createLog } from './system.js';
+import type { Audit, Log } from './core/ports.js';
+import { createAudit, createLog } from './system.js';
 
 export interface ServeOptions {
   /** YAML; without it, `LONGSHORE_CONFIG`, `./longshore.yaml`, or the embedded default. */
@@ -16,8 +16,8 @@ export interface ServeOptions {
 
 /** Runs the gateway until SIGINT or SIGTERM. Resolves once it has stopped; sets the exit code when it couldn't start. */
 export function serve(options: ServeOptions = {}): Promise<void> {
-  return run(options, async (config, log) => {
-    const gateway = await startGateway(config, log);
+  return run(options, async (config, log, audit) => {
+    const gateway = await startGateway(config, log, audit);
     announce(gateway);
     log.info({ url: gateway.url, hosts: config.hosts.map((host) => host.profile.id) }, 'listening');
     return gateway;
@@ -26,14 +26,14 @@ export function serve(options: ServeOptions = {}): Promise<void> {
 
 /** As `serve`, for a worker: it runs the merges of gateways with the same Redis, and listens to nobody. */
 export function work(options: ServeOptions = {}): Promise<void> {
-  return run(options, async (config, log) => {
-    const worker = await startWorker(config, log);
+  return run(options, async (config, log, audit) => {
+    const worker = await startWorker(config, log, audit);
     log.info({ hosts: worker.hosts }, 'working');
     return worker;
   });
 }
 
-type Start = (config: Config, log: Log) => Promise<{ close(): Promise<void> }>;
+type Start = (config: Config, log: Log, audit: Audit) => Promise<{ close(): Promise<void> }>;
 
 async function run({ configFile }: ServeOptions, start: Start): Promise<void> {
   const config = readConfig(configFile);
@@ -41,7 +41,7 @@ async function run({ configFile }: ServeOptions, start: Start): Promise<void> {
   const log = createLog(config.logLevel);
   let running: { close(): Promise<void> };
   try {
-    running = await start(config, log);
+    running = await start(config, log, createAudit(config.logLevel));
   } catch (error) {
     if (error instanceof ConfigError) return refuse(error);
     log.error({ err: error }, 'could not start');

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { pino } from 'pino';
-import type { Clock, Hashing, Log } from './core/ports.js';
+import type { Audit, Clock, Hashing, Log } from './core/ports.js';
 
 export const systemClock: Clock = {
   now: () => Date.now(),
@@ -58,5 +58,27 @@ function youngCollector(): () => void {
 /** Lines of JSON on standard error, so that standard output is free for what a person asked for. */
 export function createLog(level: string): Log {
   const options = { level, base: null, serializers: { err: pino.stdSerializers.errWithCause } };
-  return pino(options, pino.destination({ dest: 2, sync: false }));
+  const destination = pino.destination({ dest: 2, sync: false });
+  return pino(options, { write: (line) => void destination.write(visible(line)) });
+}
+
+/** Into the same lines, whatever the log's level is, unless that is `silent`. */
+export function createAudit(level: string): Audit {
+  return auditInto(createLog(level === 'silent' ? level : 'info'));
+}
+
+export function auditInto(log: Log): Audit {
+  return { record: (audit) => log.info({ audit }, 'audit') };
+}
+
+/** What a terminal would obey, or hide: C1 and DEL, format characters such as bidirectional overrides, line and paragraph separators. */
+const INVISIBLE = /[\u007f-\u009f\p{Cf}\p{Zl}\p{Zp}]/gu;
+
+/** The same JSON, with such characters as escapes, so that no name or path can make a line look like another. */
+export function visible(json: string): string {
+  return json.replace(INVISIBLE, (character) =>
+    Array.from({ length: character.length }, (_, at) => `\\u${character.charCodeAt(at).toString(16).padStart(4, '0')}`).join(
+      '',
+    ),
+  );
 }

@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -38,6 +39,8 @@ function problemsOf(attempt: () => Config): readonly string[] {
   return [];
 }
 
+const PROFILE = { strategy: 'auto', durability: 'normal', verify: 'host', keepFreeBytes: 0 };
+
 /** A host that is right, with keys added or, by undefined, taken away. */
 function sshHost(changes: Readonly<Record<string, unknown>> = {}): string {
   const host = {
@@ -56,13 +59,14 @@ describe('configuration', () => {
   it('without a file is an embedded host on loopback', () => {
     const empty = mkdtempSync(join(directory, 'empty-'));
     expect(loadConfig({ env: {}, cwd: empty })).toEqual({
-      listen: { address: '127.0.0.1', port: 4000, origins: [] },
+      listen: { address: '127.0.0.1', port: 4000, origins: [], trustedProxies: [] },
       logLevel: 'info',
       auth: { mode: 'none' },
+      introspection: true,
       hosts: [
         {
           kind: 'embedded',
-          profile: { id: 'local', name: 'This machine', roots: ['/'], strategy: 'auto', durability: 'normal', verify: 'host' },
+          profile: { ...PROFILE, id: 'local', name: 'This machine', roots: ['/'] },
           directory: join(empty, 'data'),
           port: 2022,
           stateDirectory: join(empty, '.longshore'),
@@ -73,6 +77,11 @@ describe('configuration', () => {
         maxChunkBytes: 64 * 2 ** 20,
         maxFileBytes: 5 * 2 ** 40,
         chunksInFlightPerPerson: 16,
+        uploadsPerPerson: 10_000,
+        bytesPerPerson: 50 * 2 ** 40,
+        claimsPerPerson: 1_000,
+        callsPerSecondPerPerson: 500,
+        callsPerSecondPerAddress: 1_000,
         claimTtlMs: 15 * 60_000,
         stagingTtlMs: 7 * 86_400_000,
       },
@@ -140,7 +149,7 @@ describe('environment', () => {
       HOST: 'localhost',
       LOG_LEVEL: 'warn',
     });
-    expect(config.listen).toEqual({ address: 'localhost', port: 2, origins: ['https://a.example'] });
+    expect(config.listen).toMatchObject({ address: 'localhost', port: 2, origins: ['https://a.example'] });
     expect(config.logLevel).toBe('warn');
   });
 
@@ -175,15 +184,116 @@ describe('environment', () => {
   });
 });
 
-describe('parts of the design that come later', () => {
+describe('logging in', () => {
+  const withAuth = (auth: unknown, own: object = {}) => JSON.stringify({ auth, ...own });
+  const SECRET = 'pa55word'.repeat(4);
+  const KEY_SET = { jwksUrl: 'https://id.example/keys', issuer: 'https://id.example', audience: 'longshore' };
+  const pemOf = (type: 'rsa' | 'ec' | 'ed25519') => {
+    const pair =
+      type === 'rsa'
+        ? generateKeyPairSync('rsa', { modulusLength: 2048 })
+        : type === 'ec'
+          ? generateKeyPairSync('ec', { namedCurve: 'P-256' })
+          : generateKeyPairSync('ed25519');
+    return pair.publicKey.export({ type: 'spki', format: 'pem' }).toString();
+  };
+
+  it('by a shared secret', () => {
+    expect(load(withAuth({ mode: 'jwt', jwt: { secret: '${JWT_SECRET}' } }), { JWT_SECRET: SECRET }).auth).toEqual({
+      mode: 'jwt',
+      jwt: { key: { kind: 'secret', secret: SECRET }, personClaim: 'sub', groupsClaim: 'groups', clockToleranceMs: 5_000 },
+      ticketTtlMs: 7 * 86_400_000,
+    });
+  });
+
+  it.each(['rsa', 'ec', 'ed25519'] as const)('by a public key, %s, also in a file', (type) => {
+    const pem = pemOf(type);
+    writeFileSync(join(directory, 'jwt.pem'), pem);
+    const key = { kind: 'public-key', pem };
+    expect(load(withAuth({ mode: 'jwt', jwt: { publicKey: pem } })).auth).toMatchObject({ jwt: { key } });
+    expect(load(withAuth({ mode: 'jwt', jwt: { publicKeyFile: 'jwt.pem' } })).auth).toMatchObject({ jwt: { key } });
+  });
+
+  it("by the issuer's key set", () => {
+    const { auth } = load(withAuth({ mode: 'jwt', jwt: { ...KEY_SET, algorithms: ['ES256'], groupsClaim: 'roles' } }));
+    expect(auth).toMatchObject({
+      jwt: { key: { kind: 'jwks', url: KEY_SET.jwksUrl }, algorithms: ['ES256'], audience: 'longshore', groupsClaim: 'roles' },
+    });
+  });
+
+  it('lets the gateway listen on any address, and keeps the schema to itself', () => {
+    const config = load(withAuth({ mode: 'jwt', jwt: { secret: SECRET } }, { listen: { address: '0.0.0.0' } }));
+    expect(config.listen.address).toBe('0.0.0.0');
+    expect(config.introspection).toBe(false);
+    const asked = { graphql: { introspection: 'on' } };
+    expect(load(withAuth({ mode: 'jwt', jwt: { secret: SECRET } }, asked)).introspection).toBe(true);
+  });
+
   it.each([
-    ['auth.mode', 'auth: { mode: jwt, jwt: { secret: pa55word } }', {}],
-    ['auth.jwt', 'auth: { jwt: { secret: pa55word } }', {}],
-  ])('are refused clearly: %s', (key, yaml, env) => {
-    const problems = problemsOf(() => load(yaml, env));
-    expect(problems).toHaveLength(1);
-    expect(problems[0]).toMatch(new RegExp(`^${key}: .*not available in this version`));
+    ['no settings', { mode: 'jwt' }, {}, 'auth.jwt: is required with auth.mode jwt'],
+    ['settings nobody heeds', { jwt: { secret: SECRET } }, {}, 'auth.jwt: has no place with auth.mode none'],
+    ['no key', { mode: 'jwt', jwt: {} }, {}, 'auth.jwt: must have exactly one of secret, publicKey'],
+    ['two keys', { mode: 'jwt', jwt: { ...KEY_SET, secret: SECRET } }, {}, 'auth.jwt: must have exactly one of secret'],
+    [
+      'a secret that can be guessed',
+      { mode: 'jwt', jwt: { secret: 'pa55word' } },
+      {},
+      'auth.jwt.secret: must have at least 32',
+    ],
+    [
+      'no audience',
+      { mode: 'jwt', jwt: { ...KEY_SET, audience: undefined } },
+      {},
+      'auth.jwt.audience: is required with jwksUrl',
+    ],
+    [
+      'keys over plain HTTP',
+      { mode: 'jwt', jwt: { ...KEY_SET, jwksUrl: 'http://id.example/k' } },
+      {},
+      'auth.jwt.jwksUrl: must be',
+    ],
+    [
+      'a public key that is a secret',
+      { mode: 'jwt', jwt: { publicKey: 'pa55word' } },
+      {},
+      'auth.jwt.publicKey: must be the PEM',
+    ],
+    [
+      'the secret’s algorithm for a key set',
+      { mode: 'jwt', jwt: { ...KEY_SET, algorithms: ['RS256', 'HS256'] } },
+      {},
+      'auth.jwt.algorithms: must not have HS256, which is for a secret',
+    ],
+    [
+      'no algorithm at all',
+      { mode: 'jwt', jwt: { ...KEY_SET, algorithms: ['none'] } },
+      {},
+      'auth.jwt.algorithms[0]: must be one of',
+    ],
+    [
+      'gateways that would not know each other’s tickets',
+      { mode: 'jwt', jwt: KEY_SET },
+      { redis: 'redis://h' },
+      'auth.ticketSecret: is required with redis',
+    ],
+    [
+      'a short ticket secret',
+      { mode: 'jwt', jwt: KEY_SET, ticketSecret: 'pa55word' },
+      {},
+      'auth.ticketSecret: must have at least',
+    ],
+  ])('is refused with %s', (_, auth, own, expected) => {
+    const problems = problemsOf(() => load(withAuth(auth, own)));
+    expect(problems).toEqual([expect.stringContaining(expected)]);
     expect(problems[0]).not.toContain('pa55word');
+  });
+
+  it('by a private key is refused: a verifier has no business with it', () => {
+    const { privateKey } = generateKeyPairSync('ed25519');
+    const pem = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+    const problems = problemsOf(() => load(withAuth({ mode: 'jwt', jwt: { publicKey: pem } })));
+    expect(problems).toEqual([expect.stringContaining('auth.jwt.publicKey: must be the PEM')]);
+    expect(problems[0]).not.toContain('PRIVATE');
   });
 });
 
@@ -228,6 +338,37 @@ describe('listening', () => {
   );
 });
 
+describe('a proxy in front', () => {
+  it.each(['10.0.0.5', '10.0.0.0/8', '::1', '2001:db8::/32'])('may be %s', (range) => {
+    expect(load(JSON.stringify({ listen: { trustedProxies: [range] } })).listen.trustedProxies).toEqual([range]);
+  });
+
+  it.each(['10.0.0.0/33', '10.0.0', 'proxy.example', '10.0.0.0/8/8', '::/129', '10.0.0.0/', '*'])('may not be %s', (range) => {
+    expect(problemsOf(() => load(JSON.stringify({ listen: { trustedProxies: [range] } })))[0]).toContain(
+      'listen.trustedProxies[0]: must be an address or a range',
+    );
+  });
+});
+
+describe('TLS', () => {
+  it('brings certificate and key from their files', () => {
+    writeFileSync(join(directory, 'cert.pem'), '-----BEGIN CERTIFICATE-----\n');
+    const tls = { certificateFile: 'cert.pem', privateKeyFile: 'key' };
+    expect(load(JSON.stringify({ listen: { tls } })).listen.tls).toEqual({
+      certificate: '-----BEGIN CERTIFICATE-----\n',
+      privateKey: PRIVATE_KEY,
+    });
+  });
+
+  it('needs files that are what they should be', () => {
+    const tls = { certificateFile: 'key', privateKeyFile: 'key.pub' };
+    expect(problemsOf(() => load(JSON.stringify({ listen: { tls } })))).toEqual([
+      'listen.tls.certificateFile: must name a file with a certificate in PEM (is "key")',
+      'listen.tls.privateKeyFile: must name a file with a private key (is "key.pub")',
+    ]);
+  });
+});
+
 describe('hosts', () => {
   it('bring what their files have in them', () => {
     const yaml = sshHost({
@@ -239,7 +380,7 @@ describe('hosts', () => {
     });
     expect(load(yaml).hosts[0]).toEqual({
       kind: 'ssh',
-      profile: { id: 'media', name: 'media', roots: ['/srv'], strategy: 'auto', durability: 'normal', verify: 'host' },
+      profile: { ...PROFILE, id: 'media', name: 'media', roots: ['/srv'] },
       address: 'h',
       port: 22,
       username: 'u',

@@ -35,7 +35,8 @@ export async function publish(
   verified: Verified,
 ): Promise<PublishOutcome> {
   const { host, hashing, identity } = publication;
-  const target = await resolveTarget(host, identity.target);
+  const whereTo = { path: identity.target, person: identity.person };
+  const target = await resolveTarget(host, whereTo);
   const problem = objection(publication, request, target);
   if (problem !== undefined) return { kind: 'refused', problem };
   const parent = parentOf(identity.target);
@@ -43,7 +44,7 @@ export async function publish(
 
   const output = await prepare(publication, target, { ifExists: request.ifExists, verified });
   // As late as SFTP allows: a large file may take minutes until it is durable.
-  const late = objection(publication, request, await resolveTarget(host, identity.target));
+  const late = objection(publication, request, await resolveTarget(host, whereTo));
   if (late !== undefined) return { kind: 'refused', problem: late };
   await publication.confirm();
   if (request.ifExists === 'REPLACE' && host.offers.posixRename) {

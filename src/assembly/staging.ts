@@ -6,7 +6,7 @@
 //                                  n.<nonce>/      one in the making: it gets its name when it is whole
 //                                  x.<nonce>/      one given up, on its way out
 import type { UploadIdentity } from '../core/file-ref.js';
-import type { Clock, Declared, Hashing, Host } from '../core/ports.js';
+import type { Clock, Declared, Hashing, Host, Space } from '../core/ports.js';
 import { ProblemError, isFault, refused } from '../core/problems.js';
 import { isWithin, joinPath, parentOf, pathsBetween } from '../core/remote-path.js';
 import type { RemotePath } from '../core/remote-path.js';
@@ -21,7 +21,7 @@ import type {
   StagedSummary,
   StagedUpload,
 } from '../core/staging.js';
-import { canonicalRoots } from '../core/target.js';
+import { canonicalRoots, everyRoot } from '../core/target.js';
 import { begin, clearAway } from './begin.js';
 import { layoutFor } from './choose.js';
 import { freshNonce, listOrNothing, mapBounded, settled } from './files.js';
@@ -66,14 +66,14 @@ export class HostAssembly implements Assembly {
     return (await this.#homes.of(host, target)).powers;
   }
 
-  async hostPowers(host: Host): Promise<HostPowers> {
-    const [root] = await canonicalRoots(host);
+  async hostPowers(host: Host, person: string): Promise<HostPowers> {
+    const [root] = await canonicalRoots(host, person);
     if (root === undefined) return { capabilities: [] };
     return (await this.#homes.of(host, { root, base: root })).powers;
   }
 
-  async freeBytes(host: Host, target: Place): Promise<number | undefined> {
-    return (await host.space(target.base))?.freeBytes;
+  space(host: Host, target: Place): Promise<Space | undefined> {
+    return host.space(target.base);
   }
 
   async find(host: Host, identity: UploadIdentity, target: Place): Promise<StagedUpload | undefined> {
@@ -118,14 +118,15 @@ export class HostAssembly implements Assembly {
   }
 
   async list(host: Host, person: string): Promise<readonly StagedSummary[]> {
-    const { survey, clockOffsetMs } = await this.#survey(host);
+    const { survey, clockOffsetMs } = await this.#survey(host, await canonicalRoots(host, person));
     const uploads = (await survey.uploads()).filter(({ manifest }) => manifest.person === person);
     const summaries = await mapBounded(uploads, LOOKS_AT_ONCE, (upload) => this.#summarise(host, upload, clockOffsetMs ?? 0));
     return summaries.filter((summary) => summary !== undefined);
   }
 
   async expired(host: Host, ttlMs: number): Promise<readonly ExpiredUpload[]> {
-    const { survey, roots, clockOffsetMs } = await this.#survey(host);
+    const roots = await everyRoot(host);
+    const { survey, clockOffsetMs } = await this.#survey(host, roots);
     // Where nothing tells the host's time nothing may be written, or removed.
     if (clockOffsetMs === undefined) return [];
     const hostNow = this.#options.clock.now() + clockOffsetMs;
@@ -138,18 +139,17 @@ export class HostAssembly implements Assembly {
   }
 
   async tidy(host: Host): Promise<void> {
-    const { survey, clockOffsetMs } = await this.#survey(host);
+    const { survey, clockOffsetMs } = await this.#survey(host, await everyRoot(host));
     if (clockOffsetMs !== undefined) await survey.tidy(this.#options.clock.now() + clockOffsetMs);
   }
 
-  async #survey(host: Host) {
-    const roots = await canonicalRoots(host);
+  async #survey(host: Host, roots: readonly RemotePath[]) {
     const clockOffsetMs = await this.#homes.clockOffsetMs(
       host,
       roots.map((root) => ({ root, base: root })),
     );
     const places = [...roots.map(stagingIn), ...(await this.#homes.known(host))];
-    return { survey: new Survey(host, this.#options.hashing, places), roots, clockOffsetMs };
+    return { survey: new Survey(host, this.#options.hashing, places), clockOffsetMs };
   }
 
   async #look(host: Host, identity: UploadIdentity, target: Place): Promise<Remembered | undefined> {

@@ -1,54 +1,19 @@
-// From a host's entry in the file to what the connecting rooms need, with the local files it names.
-import { readFileSync } from 'node:fs';
+// From a host's entry in the file to what the connecting rooms need.
 import { isAbsolute, relative, resolve } from 'node:path';
-import { parseRemotePath } from '../core/remote-path.js';
+import { parseRoot } from '../core/remote-path.js';
 import type { HostProfile } from '../core/ports.js';
-import { errorCode } from './document.js';
-import type { ConfigDocument } from './document.js';
-import { keyText, shownValue, valueAt } from './problems.js';
+import type { NamedFiles } from './files.js';
+import { keyText } from './problems.js';
 import type { ConfigProblem } from './problems.js';
 import { SSH_PORT } from './schema.js';
 import type { HostContent } from './schema.js';
 import type { EmbeddedHostConfig, HostAuthentication, HostConfig, SshHostConfig } from './types.js';
 
-/** PEM and OpenSSH's own format; PuTTY's. Catches the public key named by mistake before a host refuses it. */
-const PRIVATE_KEY = /PRIVATE KEY-----|^PuTTY-User-Key-File-/;
-
-/** The local files that hosts name, by key: `hosts[0].privateKeyFile`. Looks at the unchecked tree, to find their problems too. */
-export interface HostFiles {
-  readonly contents: ReadonlyMap<string, string>;
-  readonly problems: readonly ConfigProblem[];
-}
-
-export function readHostFiles({ value, written, baseDirectory }: ConfigDocument): HostFiles {
-  const contents = new Map<string, string>();
-  const problems: ConfigProblem[] = [];
-  const hosts = valueAt(value, ['hosts']);
-  for (const index of Array.isArray(hosts) ? hosts.keys() : []) {
-    for (const name of ['privateKeyFile', 'knownHostsFile']) {
-      const file = valueAt(hosts, [index, name]);
-      if (typeof file !== 'string' || file === '') continue;
-      const path = ['hosts', index, name];
-      const key = keyText(path);
-      const shown = shownValue(written, path);
-      try {
-        const content = readFileSync(resolve(baseDirectory, file), 'utf8');
-        contents.set(key, content);
-        if (name === 'privateKeyFile' && !PRIVATE_KEY.test(content))
-          problems.push({ key, message: `must name a file with a private key${shown}` });
-      } catch (error) {
-        problems.push({ key, message: `can't be read, ${errorCode(error)}${shown}` });
-      }
-    }
-  }
-  return { contents, problems };
-}
-
 /** What an entry that fits schema and rules comes to. */
 export function toHostConfig(
   host: HostContent,
   index: number,
-  context: { baseDirectory: string; files: HostFiles },
+  context: { baseDirectory: string; files: NamedFiles },
 ): HostConfig {
   if (host.embedded !== undefined) return toEmbeddedHost(host, host.embedded, context.baseDirectory);
   const content = (name: string): string | undefined => context.files.contents.get(keyText(['hosts', index, name]));
@@ -100,11 +65,12 @@ function toProfile(host: HostContent): HostProfile {
   return {
     id: host.id,
     name: host.name ?? host.id,
-    roots: host.roots ?? [required(parseRemotePath('/'))],
+    roots: host.roots ?? [required(parseRoot('/'))],
     ...(host.allow === undefined ? {} : { allow: host.allow }),
     strategy: host.strategy,
     durability: host.durability,
     verify: host.verify,
+    keepFreeBytes: host.keepFree,
   };
 }
 

@@ -1,8 +1,10 @@
 // What holds between keys of the configuration. The rules run on whatever the schema made of the file, also when parts of it
 // were refused, so that a person sees all problems at once; hence they look before they trust.
 import { z } from 'zod';
-import { isWithin } from '../core/remote-path.js';
+import { mayBeWithin } from '../core/remote-path.js';
 import type { RemotePath } from '../core/remote-path.js';
+import { isPublicKey } from './files.js';
+import { isLoopbackName } from './loopback.js';
 import { keyText } from './problems.js';
 import type { KeyPath } from './problems.js';
 import { MAX_CHUNKS, fileSchema } from './schema.js';
@@ -40,20 +42,49 @@ function checkContent(content: FileContent, report: Report): void {
   }
 }
 
-function checkAccess({ auth, listen }: FileContent, report: Report): void {
+const KEY_SOURCES = ['secret', 'publicKey', 'publicKeyFile', 'jwksUrl'] as const;
+
+function checkAccess({ auth, listen, redis }: FileContent, report: Report): void {
   if (!isMap(auth) || !isMap(listen)) return;
-  if (auth.mode === 'jwt')
-    report(['auth', 'mode'], 'must be none, on a loopback address: jwt is not available in this version');
-  else if (auth.jwt !== undefined) report(['auth', 'jwt'], 'not available in this version; leave it out');
-  if (auth.mode === 'none' && typeof listen.address === 'string' && !isLoopback(listen.address)) {
+  if (auth.mode === 'none' && typeof listen.address === 'string' && !isLoopbackName(listen.address)) {
     const why = 'with auth.mode none anybody who reaches it may write to the hosts';
     report(['listen', 'address'], `must be loopback (127.0.0.1, ::1 or localhost): ${why}`);
   }
+  if (auth.mode === 'none' && auth.jwt !== undefined) report(['auth', 'jwt'], 'has no place with auth.mode none');
+  checkSecret(['auth', 'ticketSecret'], auth.ticketSecret, report);
+  if (auth.mode !== 'jwt') return;
+  if (auth.jwt === undefined) return report(['auth', 'jwt'], 'is required with auth.mode jwt');
+  if (!isMap(auth.jwt)) return;
+  checkJwt(auth.jwt, (path, message) => {
+    report(['auth', 'jwt', ...path], message);
+  });
+  if (redis !== undefined && auth.jwt.secret === undefined && auth.ticketSecret === undefined)
+    report(['auth', 'ticketSecret'], "is required with redis: gateways must know each other's upload tickets");
 }
 
-/** Whether only this machine can reach the address (RFC 1122 section 3.2.1.3, RFC 4291 section 2.5.3, RFC 6761 section 6.3). */
-function isLoopback(address: string): boolean {
-  return address === 'localhost' || address === '::1' || /^127(?:\.[0-9]{1,3}){3}$/.test(address);
+function checkJwt(jwt: NonNullable<FileContent['auth']['jwt']>, report: Report): void {
+  const sources = KEY_SOURCES.filter((key) => jwt[key] !== undefined);
+  if (sources.length !== 1) report([], `must have exactly one of ${KEY_SOURCES.join(', ')}`);
+  checkSecret(['secret'], jwt.secret, report);
+  if (typeof jwt.publicKey === 'string' && !isPublicKey(jwt.publicKey))
+    report(['publicKey'], 'must be the PEM of an RSA, P-256 or Ed25519 public key');
+  if (jwt.jwksUrl !== undefined) {
+    const why = 'is required with jwksUrl: its issuer makes tokens for others, too';
+    for (const key of ['issuer', 'audience'] as const) if (jwt[key] === undefined) report([key], why);
+  }
+  // Whoever may choose between them signs with the public key, which everybody knows, as if it were a secret.
+  const isSecret = (name: unknown) => name === 'HS256';
+  const wrong = (jwt.algorithms ?? []).find((name) => isSecret(name) !== (jwt.secret !== undefined));
+  if (wrong !== undefined && sources.length === 1)
+    report(['algorithms'], `must not have ${wrong}, which ${isSecret(wrong) ? 'is for a secret' : 'is not for a secret'}`);
+}
+
+/** RFC 7518 section 3.2: a key of HS256 has at least as many bits as its hash. */
+const MIN_SECRET_BYTES = 32;
+
+function checkSecret(path: KeyPath, secret: unknown, report: Report): void {
+  if (typeof secret !== 'string' || Buffer.byteLength(secret) >= MIN_SECRET_BYTES) return;
+  report(path, `must have at least ${MIN_SECRET_BYTES} bytes`);
 }
 
 const SSH_ONLY = [
@@ -97,7 +128,8 @@ function checkRoots(roots: readonly (RemotePath | undefined)[], report: Report):
   for (const [index, root] of roots.entries()) {
     if (typeof root !== 'string') continue;
     const outer = roots.findIndex(
-      (other, at) => at !== index && typeof other === 'string' && isWithin(root, other) && (other !== root || at < index),
+      (other, at) =>
+        at !== index && typeof other === 'string' && mayBeWithin(root, other) && (!mayBeWithin(other, root) || at < index),
     );
     if (outer >= 0) report(['roots', index], `is within roots[${outer}] already; leave it out`);
   }

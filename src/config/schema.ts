@@ -1,7 +1,9 @@
 // The definition of the configuration file: keys, types, units, bounds and defaults, each in this one place. The JSON Schema for
 // editors and the table in docs/configuration.md are made from it (scripts/config-docs.mjs).
+import { isIP } from 'node:net';
 import { z } from 'zod';
-import { parseRemotePath, pathFlaw } from '../core/remote-path.js';
+import { parseRoot, pathFlaw } from '../core/remote-path.js';
+import { isLoopbackName } from './loopback.js';
 import { DURATION, INTEGER, SIZE } from './units.js';
 import type { Unit } from './units.js';
 
@@ -31,11 +33,6 @@ function missingOr(issue: { readonly input?: unknown }, what: string): string {
 function text(description: string) {
   const schema = z.string({ error: (issue) => missingOr(issue, 'text; put it in quotes') });
   return schema.min(1, 'must not be empty').meta({ description });
-}
-
-/** Part of the design, refused until it is built: see `rules.ts`. */
-function unavailable() {
-  return z.unknown().meta({ description: 'Not available in this version.' }).optional();
 }
 
 function list<Item extends z.ZodType>(item: Item) {
@@ -86,7 +83,7 @@ function within(unit: Unit, min: number, max: number) {
 }
 
 const root = z.string({ error: 'must be text' }).transform((input, context) => {
-  const path = parseRemotePath(input);
+  const path = parseRoot(input);
   if (path !== undefined) return path;
   context.issues.push({
     code: 'custom',
@@ -105,8 +102,25 @@ const origin = z
   .string({ error: 'must be text' })
   .refine(isOrigin, 'must be an origin as browsers send it: scheme, name and port alone, such as https://files.example.com');
 
+const addressRange = z
+  .string({ error: 'must be text' })
+  .refine(isAddressRange, 'must be an address or a range such as 10.0.0.0/8');
+
 function isRedisUrl(input: string): boolean {
   return /^rediss?:\/\/./.test(input) && URL.canParse(input);
+}
+
+function isKeySetUrl(input: string): boolean {
+  if (!URL.canParse(input)) return false;
+  const { protocol, hostname } = new URL(input);
+  return protocol === 'https:' || (protocol === 'http:' && isLoopbackName(hostname));
+}
+
+/** An address of version 4 or 6, or a range of them in CIDR notation. */
+function isAddressRange(input: string): boolean {
+  const [address = '', bits, ...more] = input.split('/');
+  const most = { 0: -1, 4: 32, 6: 128 }[isIP(address)] ?? -1;
+  return most > 0 && more.length === 0 && (bits === undefined || (/^[0-9]{1,3}$/.test(bits) && Number(bits) <= most));
 }
 
 function isOrigin(input: string): boolean {
@@ -122,11 +136,69 @@ const listen = section({
     description:
       'Origins of other sites whose pages may call the gateway, and show its upload page in a frame. Its own pages always may.',
   }),
+  trustedProxies: list(addressRange).prefault([]).meta({
+    description:
+      'Addresses or ranges (`10.0.0.0/8`) of proxies in front: what they say in `X-Forwarded-For` is believed. Of all others it is not.',
+  }),
+  tls: section({
+    certificateFile: text("PEM file with the certificate, the intermediates' after it."),
+    privateKeyFile: text("PEM file with the certificate's private key."),
+  })
+    .meta({ description: 'Speaks HTTPS by itself. Without it a proxy in front has to.' })
+    .optional(),
+});
+
+const JWT_ALGORITHMS = ['HS256', 'RS256', 'ES256', 'EdDSA'] as const;
+
+const jwt = section({
+  secret: text(
+    'Shared secret of HS256, at least 32 bytes. One of this, `publicKey`, `publicKeyFile` and `jwksUrl` is needed.',
+  ).optional(),
+  publicKey: text("PEM of the issuer's public key: RSA, P-256 or Ed25519.").optional(),
+  publicKeyFile: text('File with that PEM.').optional(),
+  jwksUrl: text("HTTPS URL of the issuer's keys (JWK Set). They are fetched anew when a token names an unknown one.")
+    .refine(isKeySetUrl, 'must be an https URL; http is taken for loopback alone')
+    .optional(),
+  algorithms: list(z.enum(JWT_ALGORITHMS, { error: `must be one of ${JWT_ALGORITHMS.join(', ')}` }))
+    .min(1, 'must name at least one algorithm')
+    .meta({
+      description:
+        'Algorithms that tokens may be signed with. Default: HS256 for a secret, for a public key the one it is for, for a `jwksUrl` all others.',
+    })
+    .optional(),
+  issuer: text('What `iss` must be. Required with `jwksUrl`.').optional(),
+  audience: text('What `aud` must be, or have. Required with `jwksUrl`.').optional(),
+  personClaim: text('Claim that has the id of the person.').prefault('sub'),
+  groupsClaim: text(
+    'Claim that has the groups: a list of texts, or one text. Dots lead into a claim: `realm_access.roles`.',
+  ).prefault('groups'),
+  clockTolerance: quantity(DURATION, {
+    min: 0,
+    max: 300 * SECOND_MS,
+    fallback: 5 * SECOND_MS,
+    description: "How far the issuer's clock may be off",
+  }),
 });
 
 const auth = section({
-  mode: choice(['none', 'jwt'], 'Who callers are: none takes their word for it. jwt is not available in this version.'),
-  jwt: unavailable(),
+  mode: choice(['none', 'jwt'], 'Who callers are: none takes their word for it, on loopback alone; jwt wants a token.'),
+  jwt: jwt.meta({ description: 'Whose tokens are believed. Required with `mode: jwt`.' }).optional(),
+  ticketSecret: text(
+    'Secret that upload tickets are signed with, at least 32 bytes, the same for all gateways. Default: derived from `jwt.secret`, else a new one at each start; required with `redis` where there is no `jwt.secret`.',
+  ).optional(),
+  ticketTtl: quantity(DURATION, {
+    min: 60 * SECOND_MS,
+    max: 365 * DAY_MS,
+    fallback: 7 * DAY_MS,
+    description: 'How long an upload ticket is good for',
+  }),
+});
+
+const graphql = section({
+  introspection: choice(
+    ['auto', 'on', 'off'],
+    'Whether clients may ask for the schema. auto: as long as nobody has to log in.',
+  ),
 });
 
 const allow = section({
@@ -181,7 +253,10 @@ const host = section({
     .optional(),
   roots: list(root)
     .min(1, 'must name at least one directory')
-    .meta({ description: 'Directories on the host; nothing outside them is reachable. Default for an embedded host: `/`.' })
+    .meta({
+      description:
+        'Directories on the host; nothing outside them is reachable. A segment `{person}` stands for the id of whoever calls: a home for each. Default for an embedded host: `/`.',
+    })
     .optional(),
   allow: allow.meta({ description: 'Who may use the host. Default: everybody who may call.' }).optional(),
   strategy: choice(
@@ -192,6 +267,12 @@ const host = section({
     ['normal', 'strict'],
     'normal: a file is on disk when it is published. strict: a chunk is on disk when it is acknowledged, too.',
   ),
+  keepFree: quantity(SIZE, {
+    min: 0,
+    max: 1024 * 2 ** 40,
+    fallback: 0,
+    description: "Space on the host's file systems that uploads leave free",
+  }),
   verify: choice(
     ['host', 'read-back'],
     'How content is proved: host asks the host to hash where it can; read-back reads all back where it can not.',
@@ -228,6 +309,36 @@ const limits = section({
     fallback: 16,
     description: 'Chunks one person may be sending at once, through each gateway',
   }),
+  uploadsPerPerson: quantity(INTEGER, {
+    min: 1,
+    max: 1_000_000,
+    fallback: 10_000,
+    description: 'Unfinished uploads one person may have, on all hosts together',
+  }),
+  bytesPerPerson: quantity(SIZE, {
+    min: 1,
+    max: MAX_CHUNKS * GIB * 64,
+    fallback: 50 * 2 ** 40,
+    description: "Sum of the sizes of a person's unfinished uploads, on all hosts together",
+  }),
+  claimsPerPerson: quantity(INTEGER, {
+    min: 1,
+    max: 1_000_000,
+    fallback: 1_000,
+    description: 'Targets one person may hold a claim on before anything has been sent',
+  }),
+  callsPerSecondPerPerson: quantity(INTEGER, {
+    min: 1,
+    max: 1_000_000,
+    fallback: 500,
+    description: 'Calls one person may make in a second, through each gateway; ten times as many at once',
+  }),
+  callsPerSecondPerAddress: quantity(INTEGER, {
+    min: 1,
+    max: 1_000_000,
+    fallback: 1_000,
+    description: 'Requests that may come from one address in a second, to each gateway; ten times as many at once',
+  }),
   claimTtl: quantity(DURATION, {
     min: 30 * SECOND_MS,
     max: DAY_MS,
@@ -252,6 +363,7 @@ export const fileSchema = section({
     .refine(isRedisUrl, 'must be a URL such as redis://127.0.0.1:6379 or rediss://user:password@redis.example.com/0')
     .optional(),
   auth: auth.prefault({}).meta({ description: 'Who callers are.' }),
+  graphql: graphql.prefault({}).meta({ description: 'The schema.' }),
   hosts: list(host.meta({ oneOf: HOST_FORMS }))
     .min(1, 'must have at least one host')
     .prefault([{ id: 'local', name: 'This machine', embedded: {} }])

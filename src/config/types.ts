@@ -7,6 +7,8 @@ export interface Config {
   /** URL of the Redis server; undefined: claims, progress and merges are kept in memory, for one process. */
   readonly redis?: string;
   readonly auth: AuthConfig;
+  /** Whether clients may ask for the schema. */
+  readonly introspection: boolean;
   /** At least one; ids are unique. */
   readonly hosts: readonly HostConfig[];
   readonly limits: LimitsConfig;
@@ -19,13 +21,42 @@ export interface ListenConfig {
   readonly port: number;
   /** Origins of other sites whose pages may call, as browsers send them: `https://files.example.com`. */
   readonly origins: readonly string[];
+  /** Addresses and ranges of proxies whose `X-Forwarded-For` is believed. */
+  readonly trustedProxies: readonly string[];
+  /** PEM of the certificate chain and of its private key; undefined: plain HTTP. */
+  readonly tls?: { readonly certificate: string; readonly privateKey: string };
 }
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent';
 
-export interface AuthConfig {
-  readonly mode: 'none';
+export type AuthConfig = { readonly mode: 'none' } | JwtAuthConfig;
+
+export interface JwtAuthConfig {
+  readonly mode: 'jwt';
+  readonly jwt: JwtConfig;
+  /** Undefined: derived from the shared secret, or a new one at each start. */
+  readonly ticketSecret?: string;
+  readonly ticketTtlMs: number;
 }
+
+export interface JwtConfig {
+  readonly key: JwtKey;
+  /** Undefined: those the key is for. */
+  readonly algorithms?: readonly JwtAlgorithm[];
+  readonly issuer?: string;
+  readonly audience?: string;
+  readonly personClaim: string;
+  readonly groupsClaim: string;
+  readonly clockToleranceMs: number;
+}
+
+export type JwtAlgorithm = 'HS256' | 'RS256' | 'ES256' | 'EdDSA';
+
+export type JwtKey =
+  | { readonly kind: 'secret'; readonly secret: string }
+  /** `pem`: SubjectPublicKeyInfo. */
+  | { readonly kind: 'public-key'; readonly pem: string }
+  | { readonly kind: 'jwks'; readonly url: string };
 
 export type HostConfig = SshHostConfig | EmbeddedHostConfig;
 
@@ -67,6 +98,11 @@ export interface LimitsConfig {
   readonly maxChunkBytes: number;
   readonly maxFileBytes: number;
   readonly chunksInFlightPerPerson: number;
+  readonly uploadsPerPerson: number;
+  readonly bytesPerPerson: number;
+  readonly claimsPerPerson: number;
+  readonly callsPerSecondPerPerson: number;
+  readonly callsPerSecondPerAddress: number;
   /** A claim ends this long after its upload's last call. */
   readonly claimTtlMs: number;
   /** An unfinished upload is swept this long after it was last touched; a finished one is remembered as long. */

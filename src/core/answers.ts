@@ -123,6 +123,10 @@ export type IfExists = 'ASK' | 'REPLACE';
 export interface Caller {
   readonly person: string;
   readonly groups: readonly string[];
+  /** `fileKey` of the one upload that an upload ticket is good for; undefined: the caller showed who it is just now. */
+  readonly ticketFor?: string;
+  /** The request it asks with, for the audit. */
+  readonly request?: { readonly id: string; readonly address?: string };
 }
 
 /** As it came from the client, not yet checked. */

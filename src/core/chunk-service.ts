@@ -1,6 +1,7 @@
 // Taking one chunk: its lease, the way to the host, and what was there already.
 import { Arrivals } from './arrivals.js';
 import type { Arrival } from './arrivals.js';
+import { KeptFree, bookReceived } from './bookkeeping.js';
 import type { Caller, UploadChunkAnswer, UploadChunkInput } from './answers.js';
 import type { ChunkPlan, ReceivedMap } from './chunks.js';
 import { checkIndex, chunkPlan } from './chunks.js';
@@ -20,10 +21,12 @@ export class ChunkService {
   readonly #services: Services;
   readonly #inFlight = new Map<string, number>();
   readonly #arrivals: Arrivals;
+  readonly #keptFree: KeptFree;
 
   constructor(services: Services) {
     this.#services = services;
     this.#arrivals = new Arrivals(services);
+    this.#keptFree = new KeptFree(services);
   }
 
   async put(caller: Caller, input: UploadChunkInput): Promise<UploadChunkAnswer> {
@@ -36,7 +39,9 @@ export class ChunkService {
     }
     this.#inFlight.set(caller.person, underWay + 1);
     try {
-      return await onHost(this.#services, { caller, file: input.file }, (call) => this.#takeChunk(call, input));
+      return await onHost(this.#services, { caller, operation: 'uploadChunk', file: input.file }, (call) =>
+        this.#takeChunk(call, input),
+      );
     } finally {
       const left = (this.#inFlight.get(caller.person) ?? 1) - 1;
       if (left === 0) this.#inFlight.delete(caller.person);
@@ -50,6 +55,8 @@ export class ChunkService {
   }
 
   async #takeChunk(call: UploadCall, input: UploadChunkInput): Promise<UploadChunkAnswer> {
+    const noRoom = await this.#keptFree.check(this.#services, call);
+    if (noRoom !== undefined) return noRoom;
     const chunk = { ...input, ...countedPieces(input.pieces) };
     try {
       return await this.#underLease(call, chunk, 'recall');
@@ -127,6 +134,7 @@ export class ChunkService {
       index,
       arriving: arriving(),
     });
+    if (!alreadyStored) await bookReceived(this.#services, staged, { bytes: uploadedBytes, count: uploadedCount });
     return { kind: 'ChunkStored', index, digest, alreadyStored, uploadedBytes, uploadedCount };
   }
 

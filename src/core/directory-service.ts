@@ -1,6 +1,7 @@
 // What there is: the hosts a caller may use, and the uploads it has begun.
+import { decide } from './access.js';
+import type { Access, AccessRequest } from './access.js';
 import type { Caller, HostAnswer, UploadPage, UploadSummary, UploadsInput } from './answers.js';
-import { findProfile, mayUse } from './file-ref.js';
 import type { HostProfile } from './ports.js';
 import { InputError, isFault } from './problems.js';
 import type { ProblemCode } from './problems.js';
@@ -21,8 +22,8 @@ export class DirectoryService {
 
   /** A host that is away is listed as such. */
   async hosts(caller: Caller): Promise<readonly HostAnswer[]> {
-    const profiles = this.#services.hosts.profiles.filter((profile) => mayUse(profile, caller));
-    return Promise.all(profiles.map((profile) => this.#describe(profile)));
+    const accesses = this.#decide(caller, { operation: 'hosts' });
+    return Promise.all(accesses.map((access) => this.#describe(access, caller.person)));
   }
 
   /** Pages by key over all hosts; a host that is away gives a problem. */
@@ -30,9 +31,10 @@ export class DirectoryService {
     const { first, after, hostId } = input;
     if (!Number.isInteger(first) || first < 1 || first > MAX_PAGE)
       throw new InputError('first', `first must be 1 … ${MAX_PAGE}`);
-    const chosen = await answering(async () => ({ profiles: this.#chosen(caller, hostId) }));
+    const request: AccessRequest = { operation: 'uploads', ...(hostId !== undefined && { hostId }) };
+    const chosen = await answering(async () => ({ accesses: this.#decide(caller, request) }));
     if ('code' in chosen) return { items: [], problems: [chosen] };
-    const found = await Promise.all(chosen.profiles.map((profile) => this.#listOn(profile, caller)));
+    const found = await Promise.all(chosen.accesses.map(({ profile }) => this.#listOn(profile, caller)));
     const problems = found.filter((entry) => 'code' in entry);
     const summaries = found.flatMap((entry) => ('code' in entry ? [] : entry.summaries)).sort(byKey);
     const rest = summaries.filter((summary) => after === undefined || summary.key > after);
@@ -42,13 +44,13 @@ export class DirectoryService {
     return { items, problems, ...(nextAfter !== undefined && { nextAfter }) };
   }
 
-  async #describe(profile: HostProfile): Promise<HostAnswer> {
-    const { id, name, roots } = profile;
+  async #describe({ profile, roots }: Access, person: string): Promise<HostAnswer> {
+    const { id, name } = profile;
     const away: HostAnswer = { id, name, roots, reachable: false, capabilities: [] };
     try {
       return await this.#services.hosts.use(id, async (host) => {
         const [powers, freeBytes] = await Promise.all([
-          this.#services.assembly.hostPowers(host),
+          this.#services.assembly.hostPowers(host, person),
           Promise.resolve(roots[0]).then((root) => (root === undefined ? undefined : host.space(root))),
         ]);
         const { capabilities, strategy } = powers;
@@ -69,10 +71,9 @@ export class DirectoryService {
     }
   }
 
-  #chosen(caller: Caller, hostId: string | undefined): readonly HostProfile[] {
-    const { profiles } = this.#services.hosts;
-    if (hostId === undefined) return profiles.filter((profile) => mayUse(profile, caller));
-    return [findProfile(profiles, hostId, caller)];
+  #decide(caller: Caller, request: AccessRequest): readonly Access[] {
+    const { hosts, hashing } = this.#services;
+    return decide({ profiles: hosts.profiles, hashing }, caller, request);
   }
 
   #listOn(profile: HostProfile, caller: Caller) {

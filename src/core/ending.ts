@@ -1,5 +1,7 @@
 // How an upload ends: remembered, cleaned, told, and its claim given up, in this order, so that whoever finds it half ended can go on.
 import type { UploadFinished } from './answers.js';
+import { mergeEvent } from './audit.js';
+import { strikeOut } from './bookkeeping.js';
 import type { UploadIdentity } from './file-ref.js';
 import { formatContentDigest } from './file-ref.js';
 import type { FinishedUpload } from './ports.js';
@@ -14,7 +16,7 @@ const CLEANING_PAUSE_MS = 1_000;
 
 /** The end of an upload whose file is there: remembered first, so that a crash while cleaning finds it, then cleaned, then told. */
 export async function finishUpload(services: Services, staged: StagedUpload, published: Published): Promise<UploadFinished> {
-  const { locks, feed, clock, limits } = services;
+  const { locks, feed, clock, limits, audit } = services;
   const { identity } = staged;
   const facts: FinishedUpload = {
     finishedAt: clock.now(),
@@ -29,6 +31,10 @@ export async function finishUpload(services: Services, staged: StagedUpload, pub
   await feed.publish(identity.id, doneProgress(facts));
   // Last: who fails before may come again under the same claim.
   await releaseClaim(services, identity);
+  await strikeOut(services, identity);
+  const { strategy } = facts;
+  const how = { sizeBytes: facts.size, proved: facts.proved, ...(strategy && { strategy }) };
+  audit.record(mergeEvent(identity, 'done', { ...how, ...(facts.contentDigest && { digest: facts.contentDigest }) }));
   const { finishedAt, size, proved, contentDigest } = facts;
   return { kind: 'UploadFinished', finishedAt, size, proved, ...(contentDigest !== undefined && { contentDigest }) };
 }

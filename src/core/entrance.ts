@@ -1,5 +1,6 @@
 // Who may go on with an upload: claims, what is left of them on the host when they were lost, and uploads that ended already.
 import type { UploadFinished } from './answers.js';
+import { bookStaged } from './bookkeeping.js';
 import type { ReceivedMap } from './chunks.js';
 import type { TakeOutcome } from './lease.js';
 import type { Claim, ClaimOutcome } from './ports.js';
@@ -99,7 +100,7 @@ async function openStaged(
     // A claim that is gone may have been forgotten by the store; an end that was told may not.
     if (isHeld || !isOver(await feed.last(identity.id))) {
       // What was counted was in another directory.
-      if (isNew) await feed.forgetReceived(identity.id);
+      if (isNew) await Promise.all([feed.forgetReceived(identity.id), bookStaged(services, call)]);
       return staged;
     }
     // Given up or published since this call came in, through another process, which can't have seen what was made here.

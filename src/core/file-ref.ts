@@ -1,12 +1,17 @@
 // Which content is to be at which path of which host, checked; and the keys that follow from it.
-import type { Caller, FileRefInput } from './answers.js';
+import type { Access } from './access.js';
+import type { FileRefInput } from './answers.js';
 import type { HashAlgorithm, Hashing, HostProfile } from './ports.js';
 import { InputError, ProblemError, refused } from './problems.js';
 import { isWithin, parseRemotePath, pathFlaw } from './remote-path.js';
 import type { RemotePath } from './remote-path.js';
 
 const MAX_HASH_CODE_BYTES = 200;
-const NOT_PRINTABLE = /[\p{Cc}\p{Cs}]/u;
+/**
+ * What can't be seen, or makes a line look like another: control and format characters (bidirectional overrides, zero width), line and
+ * paragraph separators, halves of surrogate pairs. The joiners stay, which emoji and some scripts are written with.
+ */
+const NOT_PRINTABLE = /(?![\u200c\u200d])[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/u;
 const HEX_LENGTH: Readonly<Record<HashAlgorithm, number>> = { sha256: 64, md5: 32 };
 
 /** A hash of the whole content, to be proved on the host. */
@@ -40,7 +45,7 @@ export interface UploadIdentity {
 const KEY_LENGTH = 32;
 
 /** Texts that may hold any character are joined by their lengths, so that no two lists give one key. */
-function keyOf(hashing: Hashing, ...parts: readonly string[]): string {
+export function keyOf(hashing: Hashing, ...parts: readonly string[]): string {
   return hashing.sha256(parts.map((part) => `${part.length}:${part}`).join('')).slice(0, KEY_LENGTH);
 }
 
@@ -58,30 +63,14 @@ export function uploadId(hashing: Hashing, targetKey: string, uploadKey: string)
   return keyOf(hashing, targetKey, uploadKey);
 }
 
-export function mayUse(profile: HostProfile, caller: Caller): boolean {
-  const allow = profile.allow;
-  if (allow === undefined) return true;
-  return allow.persons.includes(caller.person) || caller.groups.some((group) => allow.groups.includes(group));
-}
-
-/** A host the caller may not use is answered as one that doesn't exist. */
-export function findProfile(profiles: readonly HostProfile[], hostId: string, caller: Caller): HostProfile {
-  const profile = profiles.find((candidate) => candidate.id === hostId);
-  if (profile === undefined || !mayUse(profile, caller)) {
-    throw new ProblemError(refused('HOST_UNKNOWN', `no host ${JSON.stringify(hostId)}`));
-  }
-  return profile;
-}
-
 /** Checks everything about a file that needs no look at the host. Throws `InputError` or `ProblemError`. */
-export function parseFileRef(profiles: readonly HostProfile[], caller: Caller, file: FileRefInput): FileRef {
+export function parseFileRef({ profile, roots }: Access, file: FileRefInput): FileRef {
   checkHashCode(file.hashCode);
-  const profile = findProfile(profiles, file.hostId, caller);
   const path = parseRemotePath(file.fullPath);
   if (path === undefined || path === '/') {
     throw new ProblemError(refused('INVALID_PATH', `the path ${pathFlaw(file.fullPath) ?? 'names no file'}`));
   }
-  if (!profile.roots.some((root) => isWithin(path, root))) {
+  if (!roots.some((root) => isWithin(path, root))) {
     throw new ProblemError(refused('INVALID_PATH', 'the path is outside the roots of this host'));
   }
   return { profile, path, hashCode: file.hashCode };

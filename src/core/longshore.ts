@@ -1,6 +1,7 @@
 // The rules of Longshore, free of IO. Secret: what an upload goes through from the first question to the published file.
 // Built by compose, called by the edges through `Longshore`; imports nothing but itself. Parts of the world are ports (ports.ts).
 import type { Longshore } from './answers.js';
+import { audited } from './audit.js';
 import { ChunkService } from './chunk-service.js';
 import { DirectoryService } from './directory-service.js';
 import { MergeService } from './merge-service.js';
@@ -13,7 +14,7 @@ export function createLongshore(services: Services): Longshore {
   const chunks = new ChunkService(services);
   const uploads = new UploadService(services, { merges, chunks });
   const directory = new DirectoryService(services);
-  return {
+  const longshore: Longshore = {
     hosts: (caller) => directory.hosts(caller),
     uploads: (caller, input) => directory.uploads(caller, input),
     uploadStatus: (caller, input) => uploads.status(caller, input),
@@ -23,6 +24,7 @@ export function createLongshore(services: Services): Longshore {
     mergeFile: (caller, input) => merges.request(caller, input),
     mergeProgress: (caller, file) => merges.watch(caller, file),
   };
+  return audited(longshore, services.audit);
 }
 
 /** Sets the merge queue to work; of a process that runs merges and takes no calls that is all. */

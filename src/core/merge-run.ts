@@ -1,6 +1,7 @@
 // One merge as the queue runs it: under its lease, with patience for a host or a store that is away, to an end that its viewers see.
 import { clean, doneProgress, failedProgress, finishUpload, releaseClaim } from './ending.js';
 import { claimKey, finishedAnswer, lockedProblem } from './entrance.js';
+import { mergeEvent } from './audit.js';
 import { identify } from './file-ref.js';
 import type { UploadIdentity } from './file-ref.js';
 import { Lease, LeaseLost, MERGE_LEASE_MS, TOKEN_BYTES } from './lease.js';
@@ -64,7 +65,7 @@ interface MergeOptions {
 async function mergeOn(options: MergeOptions): Promise<void> {
   const { services, job, host, reporter, signal } = options;
   const { hashing, assembly, log } = services;
-  const target = await resolveTarget(host, job.target);
+  const target = await resolveTarget(host, { path: job.target, person: job.person });
   const identity = identify(hashing, { ...job, target: job.target });
   const call: UploadCall = { host, target, identity };
   const finished = await finishedAnswer(services, call);
@@ -93,6 +94,7 @@ async function mergeOn(options: MergeOptions): Promise<void> {
     const newest = await staged.mergeRequest().catch(() => undefined);
     if (newest !== undefined && newest.askedAt !== request.askedAt) return;
     options.conclude(failedProgress(services, problem));
+    services.audit.record(mergeEvent(identity, problem.code));
     // Withdrawn first, so that a failed merge doesn't come back by itself. One that is asked for again in this instant may be withdrawn
     // with it: then the feed has it, doesn't tell this end, and the next run restores it.
     await staged.withdrawMergeRequest().catch(() => undefined);
@@ -160,7 +162,11 @@ export async function giveUpMerge(services: Services, job: MergeJob, signal: Abo
 
 async function withdraw({ hosts, assembly, hashing }: Services, job: MergeJob): Promise<void> {
   await hosts.use(job.hostId, async (host) => {
-    const staged = await assembly.find(host, identify(hashing, job), await resolveTarget(host, job.target));
+    const staged = await assembly.find(
+      host,
+      identify(hashing, job),
+      await resolveTarget(host, { path: job.target, person: job.person }),
+    );
     await staged?.withdrawMergeRequest();
   });
 }

@@ -36,7 +36,7 @@ export class MergeService {
     const { digest: _, ...options } = input;
     const digest = mergeDigest(input);
     const wish: MergeWish = { ...options, ...(digest && { digest }) };
-    return onHost<MergeFileAnswer>(this.#services, { caller, file: input.file }, async (call) => {
+    return onHost<MergeFileAnswer>(this.#services, { caller, operation: 'mergeFile', file: input.file }, async (call) => {
       const answer = await entering(this.#services, call, (staged) => this.#ask(call, staged, wish));
       return answer.kind === 'UploadFinished' ? { kind: 'MergeStarted', progress: doneProgress(answer) } : answer;
     });
@@ -46,7 +46,7 @@ export class MergeService {
   watch(caller: Caller, file: FileRefInput): AsyncIterable<MergeProgress> {
     return prepared(async () => {
       const { feed } = this.#services;
-      const answer = await onHost(this.#services, { caller, file }, async (call) => {
+      const answer = await onHost(this.#services, { caller, operation: 'mergeProgress', file }, async (call) => {
         const { id } = call.identity;
         const problem = await answering(() => this.#ensureState(call));
         // It may have ended while it was looked for.

@@ -1,7 +1,7 @@
 // What core needs of the world, in roles. Adapters live in rooms named after their technology; each pair of adapters passes one
 // contract suite (test/contract). Ports are as narrow as the services' needs.
 import type { MergeStrategy } from './progress.js';
-import type { RemotePath } from './remote-path.js';
+import type { RemotePath, Root } from './remote-path.js';
 
 export type * from './merge-ports.js';
 
@@ -21,6 +21,28 @@ export interface Log {
   info(fields: LogFields, event: string): void;
   warn(fields: LogFields, event: string): void;
   error(fields: LogFields, event: string): void;
+}
+
+/** What somebody may have to answer for, or ask about, later. Every text in it may come from an attacker. */
+export interface AuditEvent {
+  /** A call of `Longshore`; `publish` for a merge's end; `request` or `connect` for what never became a call. */
+  readonly action: string;
+  /** `done`, or the code of the refusal. */
+  readonly result: string;
+  readonly person?: string;
+  readonly requestId?: string;
+  /** Of the client, as far as proxies that are trusted tell. */
+  readonly address?: string;
+  readonly hostId?: string;
+  readonly fullPath?: string;
+  readonly hashCode?: string;
+  /** What else is worth knowing, in a few words or numbers. */
+  readonly details?: Readonly<Record<string, string | number | boolean>>;
+}
+
+export interface Audit {
+  /** Never throws, and waits for nothing. */
+  record(event: AuditEvent): void;
 }
 
 export type HashAlgorithm = 'sha256' | 'md5';
@@ -44,7 +66,7 @@ export interface Hashing {
 export interface HostProfile {
   readonly id: string;
   readonly name: string;
-  readonly roots: readonly RemotePath[];
+  readonly roots: readonly Root[];
   /** Who may use it; undefined: every authenticated person. */
   readonly allow?: { readonly groups: readonly string[]; readonly persons: readonly string[] };
   readonly strategy: 'auto' | 'in-place' | 'copy-data' | 'command' | 'relay';
@@ -52,6 +74,8 @@ export interface HostProfile {
   readonly durability: 'normal' | 'strict';
   /** host: with the host's own tools, else trust the digests checked on the way in. read-back: without tools, read all again. */
   readonly verify: 'host' | 'read-back';
+  /** Bytes that uploads leave free on its file systems. */
+  readonly keepFreeBytes: number;
 }
 
 export type FileKind = 'file' | 'directory' | 'symlink' | 'special';

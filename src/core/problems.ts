@@ -139,3 +139,17 @@ export class InputError extends Error {
     this.argument = argument;
   }
 }
+
+/**
+ * Credentials that aren't good for this call: `UNAUTHENTICATED` where a live token is wanted, `FORBIDDEN` where an upload ticket is for
+ * another upload.
+ */
+export class AccessError extends Error {
+  override readonly name = 'AccessError';
+  readonly code: 'UNAUTHENTICATED' | 'FORBIDDEN';
+
+  constructor(code: AccessError['code'], message: string) {
+    super(message);
+    this.code = code;
+  }
+}

@@ -92,3 +92,56 @@ export function pathsBetween(from: RemotePath, to: RemotePath): readonly RemoteP
   for (let path = to; path !== from; path = parentOf(path)) paths.unshift(path);
   return [from, ...paths];
 }
+
+// ── Roots ────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** A directory that files may be put in: as it is, or with one segment `{person}` that stands for whoever calls. */
+export type Root = RemotePath & { readonly [rootBrand]: 'Root' };
+
+declare const rootBrand: unique symbol;
+
+const PERSON = '{person}';
+
+/** The root that `text` is, or undefined: a malformed path, or `{person}` twice, or as part of a segment. */
+export function parseRoot(text: string): Root | undefined {
+  const path = parseRemotePath(text);
+  if (path === undefined) return undefined;
+  const segments = path.split('/').filter((segment) => segment.includes(PERSON));
+  const isRoot = segments.length === 0 || (segments.length === 1 && segments[0] === PERSON);
+  return isRoot ? (path as Root) : undefined;
+}
+
+/** Undefined for a person whose id is no file name, who has none. */
+export function rootOf(root: Root, person: string): RemotePath | undefined {
+  if (!isPersonal(root)) return root;
+  // One segment, or another one's home would be in reach.
+  if (!isSafeName(person)) return undefined;
+  return parseRemotePath(
+    root
+      .split('/')
+      .map((segment) => (segment === PERSON ? person : segment))
+      .join('/'),
+  );
+}
+
+/** Whether each person has another. */
+export function isPersonal(root: Root): boolean {
+  return root.split('/').includes(PERSON);
+}
+
+/** What is there for everybody: the root itself, or the directory that has the persons' own. */
+export function sharedPart(root: Root): RemotePath {
+  if (!isPersonal(root)) return root;
+  const segments = root.split('/');
+  const path = segments.slice(0, segments.indexOf(PERSON)).join('/');
+  return (path === '' ? '/' : path) as RemotePath;
+}
+
+/** Whether there may be a person for whom `root` is `other` or below it. */
+export function mayBeWithin(root: RemotePath, other: RemotePath): boolean {
+  if (other === '/') return true;
+  const own = root.split('/');
+  return other
+    .split('/')
+    .every((segment, at) => own[at] === segment || (at < own.length && [own[at], segment].includes(PERSON)));
+}

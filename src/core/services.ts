@@ -1,15 +1,18 @@
 // What the services are built from, and the way into a call: from what a client named to a host, a target and an identity.
 import type { Caller, FileRefInput } from './answers.js';
+import { decide } from './access.js';
+import type { Operation } from './access.js';
 import { identify, parseFileRef } from './file-ref.js';
 import type { UploadIdentity } from './file-ref.js';
-import type { Clock, Hashing, Host, HostRepository, LockRepository, Log, MergeQueue, ProgressFeed } from './ports.js';
+import type { Ledger, LedgerBounds } from './ledger.js';
+import type { Audit, Clock, Hashing, Host, HostRepository, LockRepository, Log, MergeQueue, ProgressFeed } from './ports.js';
 import { ProblemError, isFault, refused, tryAgainLater } from './problems.js';
 import type { Problem, Refused, TryAgainLater, UploadLocked, Fault } from './problems.js';
 import type { Assembly } from './staging.js';
 import { resolveTarget } from './target.js';
 import type { Target } from './target.js';
 
-export interface Limits {
+export interface Limits extends LedgerBounds {
   /** Chunk size when the client has no wish, bytes. */
   readonly chunkBytes: number;
   readonly maxChunkBytes: number;
@@ -30,6 +33,8 @@ export interface Services {
   readonly clock: Clock;
   readonly hashing: Hashing;
   readonly log: Log;
+  readonly audit: Audit;
+  readonly ledger: Ledger;
   readonly limits: Limits;
 }
 
@@ -46,15 +51,18 @@ export type CommonProblem = UploadLocked | TryAgainLater | Refused;
 /** Runs `work` on the file's host. Faults and problems thrown anywhere below become the answer. */
 export async function onHost<T>(
   services: Services,
-  about: { readonly caller: Caller; readonly file: FileRefInput },
+  about: { readonly caller: Caller; readonly operation: Operation; readonly file: FileRefInput },
   work: (call: UploadCall) => Promise<T>,
 ): Promise<T | CommonProblem> {
   return answering(async () => {
     const { hosts, hashing } = services;
-    const ref = parseFileRef(hosts.profiles, about.caller, about.file);
+    const { caller, operation, file } = about;
+    const [access] = decide({ profiles: hosts.profiles, hashing }, caller, { operation, file });
+    if (access === undefined) throw new Error('a call about a file has a host or is refused');
+    const ref = parseFileRef(access, file);
     return hosts.use(ref.profile.id, async (host) => {
-      const target = await resolveTarget(host, ref.path);
-      const { person } = about.caller;
+      const { person } = caller;
+      const target = await resolveTarget(host, { path: ref.path, person });
       const identity = identify(hashing, { hostId: ref.profile.id, target: target.path, person, hashCode: ref.hashCode });
       return work({ host, target, identity });
     });

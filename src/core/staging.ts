@@ -2,7 +2,7 @@
 import type { HostCapability, IfExists } from './answers.js';
 import type { ReceivedMap } from './chunks.js';
 import type { ContentDigest, UploadIdentity } from './file-ref.js';
-import type { Declared, Host } from './ports.js';
+import type { Declared, Host, Space } from './ports.js';
 import type { ChunksMissing, FileExists, Refused } from './problems.js';
 import type { MergePhase, MergeStrategy } from './progress.js';
 import type { RemotePath } from './remote-path.js';
@@ -120,7 +120,13 @@ export type VerifyOutcome =
 
 export type PublishOutcome =
   | { readonly kind: 'published'; readonly published: Published }
-  | { readonly kind: 'refused'; readonly problem: FileExists | Refused };
+  | { readonly kind: 'refused'; readonly problem: FileExists | Refused; readonly escaped?: Escape };
+
+/**
+ * Somebody on the host swapped a directory of the path for another in the instant of publication, so that the file appeared where that
+ * led: it is there no longer, or it could not be found.
+ */
+export type Escape = 'taken-back' | 'left';
 
 /** One upload's staging directory, for the length of one `HostRepository.use`. */
 export interface StagedUpload {
@@ -163,10 +169,10 @@ export interface Opened {
 export interface Assembly {
   /** What the host can do where an upload to `target` would wait. Tried once per host and home, then remembered. */
   powers(host: Host, target: Target): Promise<HostPowers>;
-  /** The same for a host at large. */
-  hostPowers(host: Host): Promise<HostPowers>;
-  /** Bytes our account may still write where `target` would be; undefined where the host can't tell. */
-  freeBytes(host: Host, target: Target): Promise<number | undefined>;
+  /** The same for a host at large, in the first root that this person has there. */
+  hostPowers(host: Host, person: string): Promise<HostPowers>;
+  /** Where `target` would be; undefined where the host can't tell. */
+  space(host: Host, target: Target): Promise<Space | undefined>;
   /** As it is on the host now. */
   find(host: Host, identity: UploadIdentity, target: Place): Promise<StagedUpload | undefined>;
   /**

@@ -1,4 +1,6 @@
 // Cleaning up on the hosts: uploads that nobody has touched for a long time, and what crashes left. One process does it for all.
+import { mergeEvent } from './audit.js';
+import { strikeOut } from './bookkeeping.js';
 import type { UploadIdentity } from './file-ref.js';
 import { finishUpload } from './ending.js';
 import { isFault, refused } from './problems.js';
@@ -92,7 +94,7 @@ export class Sweeper {
 
   /** Under the claim, so that nobody begins with it meanwhile. A target that anybody is busy with is left for another time. */
   async #remove(host: Host, { identity, target }: ExpiredUpload): Promise<void> {
-    const { locks, assembly, limits, log } = this.#services;
+    const { locks, assembly, limits, log, audit } = this.#services;
     const claim = { target: identity.targetKey, person: identity.person, upload: identity.uploadKey };
     if ((await locks.holder(identity.targetKey)) !== undefined) return;
     const outcome = await locks.claim({ ...claim, ttlMs: limits.claimTtlMs, move: 'never', idleMs: 0 });
@@ -102,7 +104,9 @@ export class Sweeper {
       if (staged === undefined) return;
       const end = await staged.discard();
       if (end.kind === 'published') return void (await finishUpload(this.#services, staged, end.published));
+      await strikeOut(this.#services, identity);
       await this.#tellExpired(identity, staged.manifest.size);
+      audit.record({ ...mergeEvent(identity, 'done', { sizeBytes: staged.manifest.size }), action: 'expire' });
       log.info({ host: identity.hostId, upload: identity.id }, 'expired upload removed');
     } finally {
       await locks.release(claim);

@@ -3,8 +3,19 @@ import type { IfExists } from './answers.js';
 import type { FileFacts, Hashing, Host } from './ports.js';
 import type { FileExists, Refused } from './problems.js';
 import { ProblemError, isFault, refused } from './problems.js';
-import { isWithin, joinPath, nameOf, parentOf, pathFlaw } from './remote-path.js';
-import type { RemotePath } from './remote-path.js';
+import {
+  isPersonal,
+  isSafeName,
+  isWithin,
+  joinPath,
+  nameOf,
+  parentOf,
+  pathFlaw,
+  pathsBetween,
+  rootOf,
+  sharedPart,
+} from './remote-path.js';
+import type { RemotePath, Root } from './remote-path.js';
 
 export interface Target {
   /** Canonical: every link above the last segment resolved, so that an alias is the same target. */
@@ -17,11 +28,17 @@ export interface Target {
   readonly facts?: FileFacts;
 }
 
+/** A path as a client named it, and who did: roots may be a person's own. */
+export interface WhereTo {
+  readonly path: RemotePath;
+  readonly person: string;
+}
+
 /**
  * Resolves a path that a client named. `INVALID_PATH`: outside the roots once links are resolved, or below something that is no
  * directory. `INVALID_TARGET`: something other than a regular file is there.
  */
-export async function resolveTarget(host: Host, path: RemotePath): Promise<Target> {
+export async function resolveTarget(host: Host, { path, person }: WhereTo): Promise<Target> {
   const missing: string[] = [nameOf(path)];
   let named = parentOf(path);
   let base = await host.realPath(named);
@@ -39,11 +56,14 @@ export async function resolveTarget(host: Host, path: RemotePath): Promise<Targe
   }
   const canonical = joinPath(base, ...missing);
   const [[roots, baseFacts], look] = await Promise.all([
-    Promise.all([canonicalRoots(host), host.lstat(base)]),
+    Promise.all([canonicalRoots(host, person), host.lstat(base)]),
     Promise.allSettled([lookAt(host, canonical)]),
   ]);
   const root = roots.find((candidate) => isWithin(canonical, candidate) && canonical !== candidate);
-  if (root === undefined) throw new ProblemError(refused('INVALID_PATH', 'the path is outside the roots of this host'));
+  if (root === undefined) {
+    if (await makeOwnRoot(host, { path, person })) return resolveTarget(host, { path, person });
+    throw new ProblemError(refused('INVALID_PATH', 'the path is outside the roots of this host'));
+  }
   // By a link, also one into the staging directory.
   const flaw = pathFlaw(canonical);
   if (flaw !== undefined) throw new ProblemError(refused('INVALID_PATH', `the path ${flaw} where it leads`));
@@ -77,9 +97,59 @@ async function lookAt(host: Host, path: RemotePath): Promise<FileFacts | undefin
   }
 }
 
-export async function canonicalRoots(host: Host): Promise<readonly RemotePath[]> {
-  const roots = await Promise.all(host.profile.roots.map((root) => host.realPath(root)));
-  return roots.filter((root) => root !== undefined);
+/** Of this person, without those that don't exist. */
+export async function canonicalRoots(host: Host, person: string): Promise<readonly RemotePath[]> {
+  return present(host.profile.roots.map((root) => canonicalRoot(host, root, person)));
+}
+
+/** Of every person that has one by now. */
+export async function everyRoot(host: Host): Promise<readonly RemotePath[]> {
+  const roots = await Promise.all(
+    host.profile.roots.map(async (root) => {
+      if (!isPersonal(root)) return present([host.realPath(root)]);
+      const shared = sharedPart(root);
+      if ((await host.realPath(shared)) === undefined) return [];
+      const persons = (await host.list(shared)).filter(({ kind, name }) => kind === 'directory' && isSafeName(name));
+      return present(persons.map(({ name }) => canonicalRoot(host, root, name)));
+    }),
+  );
+  return roots.flat();
+}
+
+async function canonicalRoot(host: Host, root: Root, person: string): Promise<RemotePath | undefined> {
+  const path = rootOf(root, person);
+  if (path === undefined || !isPersonal(root)) return path && host.realPath(path);
+  const shared = sharedPart(root);
+  const [canonical, canonicalShared] = await Promise.all([host.realPath(path), host.realPath(shared)]);
+  if (canonical === undefined || canonicalShared === undefined) return undefined;
+  // Persons' own directories lie side by side, where one who reaches the host otherwise may make a link to another's.
+  return canonical === joinPath(canonicalShared, ...namesBelow(path, shared)) ? canonical : undefined;
+}
+
+/** Whether the person's own root that `path` lies in wasn't there, and is now. */
+async function makeOwnRoot(host: Host, { path, person }: WhereTo): Promise<boolean> {
+  const root = host.profile.roots.find((each) => isPersonal(each) && isWithin(path, rootOf(each, person) ?? path));
+  const own = root && rootOf(root, person);
+  if (root === undefined || own === undefined || (await host.realPath(own)) !== undefined) return false;
+  const shared = await host.realPath(sharedPart(root));
+  if (shared === undefined) return false;
+  for (const directory of pathsBetween(shared, joinPath(shared, ...namesBelow(own, sharedPart(root)))).slice(1)) {
+    try {
+      await host.makeDirectory(directory);
+    } catch (error) {
+      // Another call of the same person made it; what else it may be shows when it is looked at.
+      if (!isFault(error, 'ALREADY_EXISTS')) throw error;
+    }
+  }
+  return (await host.realPath(own)) !== undefined;
+}
+
+function namesBelow(path: RemotePath, directory: RemotePath): readonly string[] {
+  return path.slice(directory === '/' ? 1 : directory.length + 1).split('/');
+}
+
+async function present(paths: readonly Promise<RemotePath | undefined>[]): Promise<readonly RemotePath[]> {
+  return (await Promise.all(paths)).filter((path) => path !== undefined);
 }
 
 /** Tells one state of a file from another, as far as SFTP version 3 can: by size, mode and modification time (whole seconds). */

@@ -10,6 +10,7 @@ import type {
   UploadStatusAnswer,
   UploadStatusInput,
 } from './answers.js';
+import { book, strikeOut } from './bookkeeping.js';
 import type { ReceivedMap } from './chunks.js';
 import { chooseChunkSize, chunkPlan } from './chunks.js';
 import { ACTIVE_MS, claimKey, entering, finishedAnswer, lockedProblem, receivedIfAny, yieldToOthers } from './entrance.js';
@@ -42,21 +43,23 @@ export class UploadService {
   async status(caller: Caller, input: UploadStatusInput): Promise<UploadStatusAnswer> {
     checkSize(input.size);
     const chunkSize = chooseChunkSize(input.size, input.chunkSize, this.#services.limits);
-    return onHost<UploadStatusAnswer>(this.#services, { caller, file: input.file }, async (call) => {
+    return onHost<UploadStatusAnswer>(this.#services, { caller, operation: 'uploadStatus', file: input.file }, async (call) => {
       const finished = await finishedAnswer(this.#services, call);
       if (finished !== undefined) return sameSize(finished, input.size);
       const answer = await this.#unfinishedStatus(call, input, chunkSize);
       if (answer.kind === 'UploadResumable') return answer;
       // It may have been published since this call came in: what is in the way is this very content, or what was staged is cleaned.
       const meanwhile = await finishedAnswer(this.#services, call);
-      if (meanwhile !== undefined) await this.#services.locks.release(claimKey(call));
-      else if (answer.kind === 'UploadReady') await this.#services.feed.forget(call.identity.id);
+      if (meanwhile !== undefined) {
+        await this.#services.locks.release(claimKey(call));
+        await strikeOut(this.#services, call.identity);
+      } else if (answer.kind === 'UploadReady') await this.#services.feed.forget(call.identity.id);
       return meanwhile ?? answer;
     });
   }
 
   async #unfinishedStatus(call: UploadCall, input: UploadStatusInput, chunkSize: number): Promise<UploadStatusAnswer> {
-    const { locks, limits, assembly, feed } = this.#services;
+    const { locks, assembly } = this.#services;
     const holder = await locks.holder(call.identity.targetKey);
     if (holder !== undefined && holder.person !== call.identity.person) return lockedProblem(call, holder);
     const staged = await assembly.find(call.host, call.identity, call.target);
@@ -65,9 +68,25 @@ export class UploadService {
     const objection = await this.#objection(call, input, staged);
     if (objection !== undefined) return objection;
     const received = staged === undefined ? undefined : await receivedIfAny(staged);
-    const lack = await this.#lackOfSpace(call, input.size, received);
-    if (lack !== undefined) return lack;
+    const booking = await book(this.#services, call, { sizeBytes: input.size, uploadedBytes: received?.uploadedBytes });
+    if (booking.kind === 'Refused') return booking;
+    if (!booking.isNew) return this.#claim(call, input, { chunkSize, holder, staged, received });
+    try {
+      const answer = await this.#claim(call, input, { chunkSize, holder, staged, received });
+      if ('code' in answer) await strikeOut(this.#services, call.identity);
+      return answer;
+    } catch (error) {
+      await strikeOut(this.#services, call.identity);
+      throw error;
+    }
+  }
 
+  async #claim(
+    call: UploadCall,
+    input: UploadStatusInput,
+    { chunkSize, holder, staged, received }: Found,
+  ): Promise<UploadStatusAnswer> {
+    const { locks, limits, feed } = this.#services;
     const outcome = await locks.claim({
       ...claimKey(call),
       ttlMs: limits.claimTtlMs,
@@ -95,7 +114,7 @@ export class UploadService {
 
   /** Opens the staging directory and reads from the host which chunks are there. Idempotent. */
   async dirInfo(caller: Caller, file: FileRefInput): Promise<DirInfoAnswer> {
-    return onHost<DirInfoAnswer>(this.#services, { caller, file }, async (call) => {
+    return onHost<DirInfoAnswer>(this.#services, { caller, operation: 'dirInfo', file }, async (call) => {
       return entering(this.#services, call, async (staged) => {
         await this.#merges.bringBack(staged);
         const received = await staged.received();
@@ -108,7 +127,7 @@ export class UploadService {
 
   /** Every chunk is given up; what was published before stays. Idempotent. */
   async abort(caller: Caller, file: FileRefInput): Promise<AbortUploadAnswer> {
-    return onHost<AbortUploadAnswer>(this.#services, { caller, file }, async (call) => {
+    return onHost<AbortUploadAnswer>(this.#services, { caller, operation: 'abortUpload', file }, async (call) => {
       const finished = await finishedAnswer(this.#services, call);
       if (finished !== undefined) return finished;
       const seized = await this.#seize(call);
@@ -156,6 +175,7 @@ export class UploadService {
     }
     // Not before its end is told, so that nobody begins the same upload meanwhile.
     await locks.release(claimKey(call));
+    await strikeOut(this.#services, call.identity);
     await this.#removeLatecomer(call);
     return answer ?? { kind: 'UploadAborted', abortedAt };
   }
@@ -218,20 +238,14 @@ export class UploadService {
     }
     return undefined;
   }
+}
 
-  async #lackOfSpace(call: UploadCall, size: number, received: ReceivedMap | undefined): Promise<Refused | undefined> {
-    const { assembly } = this.#services;
-    const [free, { strategy }] = await Promise.all([
-      assembly.freeBytes(call.host, call.target),
-      assembly.powers(call.host, call.target),
-    ]);
-    // What isn't written where it belongs is there twice until it is published.
-    const mergeBytes = strategy === 'IN_PLACE' ? 0 : size;
-    const neededBytes = size - (received?.uploadedBytes ?? 0) + mergeBytes;
-    if (free === undefined || free >= neededBytes) return undefined;
-    const message = `${neededBytes} bytes more are needed and ${free} are free on the host`;
-    return refused('NOT_ENOUGH_SPACE', message, true);
-  }
+/** What there was before the claim is taken. */
+interface Found {
+  readonly chunkSize: number;
+  readonly holder: Claim | undefined;
+  readonly staged: StagedUpload | undefined;
+  readonly received: ReceivedMap | undefined;
 }
 
 /** One content has one size; a fingerprint that is the same for two names neither. */

@@ -1,7 +1,7 @@
 // Errors that a program has to fix, or nobody expected. What a person or a retrying client can act on is a `Problem`, not an error.
 import { GraphQLError, parse, visit } from 'graphql';
 import type { ASTNode, ValueNode } from 'graphql';
-import { InputError } from '../core/problems.js';
+import { AccessError, InputError } from '../core/problems.js';
 import type { Log } from '../core/ports.js';
 
 /** `extensions.code` of top-level errors that are ours; GraphQL's own are `GRAPHQL_PARSE_FAILED` and `GRAPHQL_VALIDATION_FAILED`. */
@@ -70,6 +70,7 @@ export function createMasking(log: Log, nextId: () => string): (error: unknown) 
     if (cause instanceof InputError) {
       return graphqlError('BAD_USER_INPUT', cause.message, { argument: cause.argument, ...place });
     }
+    if (cause instanceof AccessError) return graphqlError(cause.code, cause.message, place);
     const id = nextId();
     const fields = { id, err: cause, path: at?.path?.join('.') };
     if (cause instanceof Error && cause.name === 'AbortError') log.debug(fields, 'the client left before its answer');

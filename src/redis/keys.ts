@@ -40,6 +40,16 @@ export class Keys {
     return `${this.prefix}:found:${id}`;
   }
 
+  /** What a person has under way. */
+  personBook(person: string): string {
+    return `${this.prefix}:uploads:${person}`;
+  }
+
+  /** What is promised of a file system's space. */
+  spaceBook(space: string): string {
+    return `${this.prefix}:space:${space}`;
+  }
+
   /** The channel on which an upload's states are told. */
   told(id: string): string {
     return `${this.prefix}:told:${id}`;

@@ -11,6 +11,7 @@ import { createLongshore } from '../../src/core/longshore.js';
 import type { Clock, Host, HostRepository } from '../../src/core/ports.js';
 import type { MergeProgress } from '../../src/core/progress.js';
 import type { RemotePath } from '../../src/core/remote-path.js';
+import { MemoryLedger } from '../../src/memory/ledger.js';
 import { MemoryLockRepository } from '../../src/memory/lock-repository.js';
 import { MemoryMergeQueue } from '../../src/memory/merge-queue.js';
 import { MemoryProgressFeed } from '../../src/memory/progress-feed.js';
@@ -18,11 +19,12 @@ import type { SshHostOptions } from '../../src/sftp/host-repository.js';
 import { createHostRepository } from '../../src/sftp/host-repository.js';
 import { KIB, MIB, piecesOf } from '../support/bytes.js';
 import { realHashing } from '../support/real-hashing.js';
-import { keptLog, realClock } from '../support/roles.js';
+import { WIDE_QUOTAS, keptAudit, keptLog, realClock } from '../support/roles.js';
 
 export const CHUNK = 64 * KIB;
 export const ANNA = { person: 'anna', groups: [] };
 const LIMITS = {
+  ...WIDE_QUOTAS,
   chunkBytes: CHUNK,
   maxChunkBytes: 64 * MIB,
   maxFileBytes: 1_024 * MIB,
@@ -65,7 +67,8 @@ export async function startServices(options: SshHostOptions, clock: Clock = real
       use: (id, work) => hosts.use(id, (host) => work(intercepted(host, () => services.onHost))),
       close: () => hosts.close(),
     };
-    const roles = { hosts: intercepting, locks, feed, queue, assembly, clock: realClock, hashing: realHashing, log };
+    const books = { ledger: new MemoryLedger({ clock: realClock }), audit: keptAudit() };
+    const roles = { ...books, hosts: intercepting, locks, feed, queue, assembly, clock: realClock, hashing: realHashing, log };
     return { queue, assembly, longshore: createLongshore({ ...roles, limits: LIMITS }) };
   };
   return Object.assign(services, {

@@ -1,20 +1,38 @@
 import { describe, expect, it } from 'vitest';
+import { MemoryLedger } from '../../src/memory/ledger.js';
 import { MemoryLockRepository } from '../../src/memory/lock-repository.js';
 import { MemoryMergeQueue } from '../../src/memory/merge-queue.js';
 import { MemoryProgressFeed } from '../../src/memory/progress-feed.js';
 import { ManualClock, settle } from '../support/manual-clock.js';
 import { keptLog } from '../support/roles.js';
+import { ledgerContract } from './ledger.js';
 import { lockRepositoryContract } from './lock-repository.js';
 import { mergeQueueContract } from './merge-queue.js';
 import { progressFeedContract } from './progress-feed.js';
 
 const TTL_MS = 7 * 24 * 60 * 60_000;
+const NO_ROOM = { uploadsPerPerson: 0, bytesPerPerson: 0, claimsPerPerson: 0 };
 
 lockRepositoryContract('memory', async () => {
   const clock = new ManualClock();
   return {
     locks: new MemoryLockRepository({ clock }),
     advance: (ms) => clock.advance(ms),
+    stop: () => Promise.resolve(),
+  };
+});
+
+ledgerContract('memory', async () => {
+  const clock = new ManualClock();
+  const ledger = new MemoryLedger({ clock });
+  return {
+    ledger,
+    advance: (ms) => clock.advance(ms),
+    leftovers: async () => {
+      // They are struck out at the latest when a bound is met.
+      await ledger.enter({ person: 'x', id: 'x', sizeBytes: 1, isStaged: true, ttlMs: 1 }, NO_ROOM);
+      return ledger.size;
+    },
     stop: () => Promise.resolve(),
   };
 });

@@ -2,12 +2,14 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, vi } from 'vitest';
 import type { RedisConnection } from '../../src/redis/connection.js';
 import { connectRedis } from '../../src/redis/connection.js';
+import { RedisLedger } from '../../src/redis/ledger.js';
 import { RedisLockRepository } from '../../src/redis/lock-repository.js';
 import { RedisMergeQueue } from '../../src/redis/merge-queue.js';
 import { RedisProgressFeed } from '../../src/redis/progress-feed.js';
 import type { RedisServer } from '../support/redis-server.js';
 import { startRedisServer } from '../support/redis-server.js';
 import { keptLog } from '../support/roles.js';
+import { ledgerContract } from './ledger.js';
 import { lockRepositoryContract } from './lock-repository.js';
 import { mergeQueueContract } from './merge-queue.js';
 import { progressFeedContract } from './progress-feed.js';
@@ -32,6 +34,16 @@ lockRepositoryContract('redis', async () => {
   await locks.seizeMerge({ target: 'first', person: 'p', upload: 'u', ttlMs: 1_000, token: 't', leaseMs: 1_000 });
   await advance(AGE_MS);
   return { locks, advance, stop: async () => redis.close() };
+});
+
+ledgerContract('redis', async () => {
+  const redis = connect();
+  return {
+    ledger: new RedisLedger({ redis }),
+    advance,
+    leftovers: () => redis.call((client) => client.keys(`${redis.keys.prefix}:*`)).then((keys) => keys.length),
+    stop: async () => redis.close(),
+  };
 });
 
 progressFeedContract('redis', async () => {

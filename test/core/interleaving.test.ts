@@ -14,6 +14,7 @@ import type { MergeProgress } from '../../src/core/progress.js';
 import type { RemotePath } from '../../src/core/remote-path.js';
 import { startEmbeddedHost } from '../../src/embedded/embedded-host.js';
 import type { EmbeddedHost } from '../../src/embedded/embedded-host.js';
+import { MemoryLedger } from '../../src/memory/ledger.js';
 import { MemoryLockRepository } from '../../src/memory/lock-repository.js';
 import { MemoryMergeQueue } from '../../src/memory/merge-queue.js';
 import { MemoryProgressFeed } from '../../src/memory/progress-feed.js';
@@ -21,7 +22,7 @@ import { createHostRepository } from '../../src/sftp/host-repository.js';
 import { KIB, MIB, piecesOf } from '../support/bytes.js';
 import { ManualClock, deferred } from '../support/manual-clock.js';
 import { realHashing } from '../support/real-hashing.js';
-import { keptLog, realClock } from '../support/roles.js';
+import { WIDE_QUOTAS, keptAudit, keptLog, realClock } from '../support/roles.js';
 import { hostProfile } from '../support/sshd-host.js';
 
 const CHUNK = 64 * KIB;
@@ -35,6 +36,7 @@ const IDENTITY = identify(realHashing, {
   hashCode: 'quick',
 });
 const LIMITS = {
+  ...WIDE_QUOTAS,
   chunkBytes: CHUNK,
   maxChunkBytes: MIB,
   maxFileBytes: 1_024 * MIB,
@@ -98,6 +100,8 @@ function gateway(merges: MergeQueue, clock: Clock = realClock): Longshore {
     },
     locks: intercepted(locks, () => onLocks),
     feed,
+    ledger: new MemoryLedger({ clock: realClock }),
+    audit: keptAudit(),
     queue: merges,
     assembly: new HostAssembly({ clock: realClock, hashing: realHashing }),
     clock,

@@ -11,13 +11,14 @@ import type { Services } from '../../src/core/services.js';
 import { Sweeper } from '../../src/core/sweeper.js';
 import type { EmbeddedHost } from '../../src/embedded/embedded-host.js';
 import { startEmbeddedHost } from '../../src/embedded/embedded-host.js';
+import { MemoryLedger } from '../../src/memory/ledger.js';
 import { MemoryLockRepository } from '../../src/memory/lock-repository.js';
 import { MemoryMergeQueue } from '../../src/memory/merge-queue.js';
 import { MemoryProgressFeed } from '../../src/memory/progress-feed.js';
 import { createHostRepository } from '../../src/sftp/host-repository.js';
 import { KIB, MIB, piecesOf } from '../support/bytes.js';
 import { realHashing } from '../support/real-hashing.js';
-import { keptLog, realClock } from '../support/roles.js';
+import { WIDE_QUOTAS, keptAudit, keptLog, realClock } from '../support/roles.js';
 import { hostProfile } from '../support/sshd-host.js';
 
 const DAY_MS = 86_400_000;
@@ -25,6 +26,7 @@ const CHUNK = 64 * KIB;
 const CONTENT = Buffer.alloc(2 * CHUNK, 'longshore');
 const ANNA = { person: 'anna', groups: [] };
 const LIMITS = {
+  ...WIDE_QUOTAS,
   chunkBytes: CHUNK,
   maxChunkBytes: MIB,
   maxFileBytes: 1_024 * MIB,
@@ -58,6 +60,8 @@ beforeEach(async () => {
     hosts,
     locks: new MemoryLockRepository({ clock: realClock }),
     feed: new MemoryProgressFeed({ clock: realClock, ttlMs: LIMITS.stagingTtlMs }),
+    ledger: new MemoryLedger({ clock: realClock }),
+    audit: keptAudit(),
     queue: new MemoryMergeQueue({ log, concurrency: 1, concurrencyPerHost: 1 }),
     assembly: new HostAssembly({ clock: realClock, hashing: realHashing }),
     clock: realClock,

@@ -11,6 +11,7 @@ import type { MergeQueue } from '../../src/core/ports.js';
 import type { MergeProgress } from '../../src/core/progress.js';
 import { startEmbeddedHost } from '../../src/embedded/embedded-host.js';
 import { connectRedis } from '../../src/redis/connection.js';
+import { RedisLedger } from '../../src/redis/ledger.js';
 import { RedisLockRepository } from '../../src/redis/lock-repository.js';
 import { RedisMergeQueue } from '../../src/redis/merge-queue.js';
 import { RedisProgressFeed } from '../../src/redis/progress-feed.js';
@@ -23,7 +24,7 @@ import { OutsideClient, chunkOf, sha256 } from '../support/outside-client.js';
 import type { Answer, FileRef } from '../support/outside-client.js';
 import { realHashing } from '../support/real-hashing.js';
 import { startRedisServer } from '../support/redis-server.js';
-import { keptLog, realClock } from '../support/roles.js';
+import { WIDE_QUOTAS, keptAudit, keptLog, realClock } from '../support/roles.js';
 import { hostProfile } from '../support/sshd-host.js';
 
 const CHUNK = 65_536;
@@ -155,6 +156,7 @@ it('a merge that waits while Redis is emptied is made, for who only watches', as
   };
   const [chunkBytes, ttl] = [CHUNK, 600_000];
   const limits = {
+    ...WIDE_QUOTAS,
     chunkBytes,
     maxChunkBytes: MIB,
     maxFileBytes: MIB,
@@ -165,6 +167,8 @@ it('a merge that waits while Redis is emptied is made, for who only watches', as
   const longshore = createLongshore({
     ...{ hosts, feed, log, limits, queue: held, clock: realClock, hashing: realHashing },
     locks: new RedisLockRepository({ redis }),
+    ledger: new RedisLedger({ redis }),
+    audit: keptAudit(),
     assembly: new HostAssembly({ clock: realClock, hashing: realHashing }),
   });
   const anna = { person: 'anna', groups: [] };
