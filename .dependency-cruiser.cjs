@@ -25,7 +25,7 @@ const ROOMS = {
   http: {
     rooms: ['graphql', 'core'],
     node: true,
-    packages: ['graphql', 'graphql-yoga', '@graphql-yoga', 'graphql-ws', 'ws'],
+    packages: ['graphql', 'graphql-yoga', '@graphql-yoga', 'graphql-ws', 'ws', 'jose'],
   },
   client: { rooms: [], node: false, packages: ['graphql-ws'] },
   // It has the client by its published name: as any page has it, built for browsers.

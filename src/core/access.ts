@@ -2,19 +2,12 @@
 // from who he is; an upload ticket narrows that to the few calls that keep one upload going.
 import type { Caller, FileRefInput, Longshore } from './answers.js';
 import { keyOf } from './file-ref.js';
+import type { Access } from './file-ref.js';
 import type { Hashing, HostProfile } from './ports.js';
 import { AccessError, ProblemError, refused } from './problems.js';
-import type { RemotePath } from './remote-path.js';
 import { rootOf } from './remote-path.js';
 
 export type Operation = keyof Longshore;
-
-/** A host as one caller may use it. */
-export interface Access {
-  readonly profile: HostProfile;
-  /** At least one. Nothing outside them is reachable. */
-  readonly roots: readonly RemotePath[];
-}
 
 /** What is asked: about one file, about one host, or about all that the caller may use. */
 export interface AccessRequest {

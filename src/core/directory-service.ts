@@ -1,6 +1,7 @@
 // What there is: the hosts a caller may use, and the uploads it has begun.
 import { decide } from './access.js';
-import type { Access, AccessRequest } from './access.js';
+import type { AccessRequest } from './access.js';
+import type { Access } from './file-ref.js';
 import type { Caller, HostAnswer, UploadPage, UploadSummary, UploadsInput } from './answers.js';
 import type { HostProfile } from './ports.js';
 import { InputError, isFault } from './problems.js';

@@ -1,5 +1,4 @@
 // Which content is to be at which path of which host, checked; and the keys that follow from it.
-import type { Access } from './access.js';
 import type { FileRefInput } from './answers.js';
 import type { HashAlgorithm, Hashing, HostProfile } from './ports.js';
 import { InputError, ProblemError, refused } from './problems.js';
@@ -19,6 +18,13 @@ export interface ContentDigest {
   readonly algorithm: HashAlgorithm;
   /** Lower case. */
   readonly hex: string;
+}
+
+/** A host as one caller may use it. */
+export interface Access {
+  readonly profile: HostProfile;
+  /** At least one. Nothing outside them is reachable. */
+  readonly roots: readonly RemotePath[];
 }
 
 export interface FileRef {

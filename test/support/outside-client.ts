@@ -52,11 +52,12 @@ export function sha256(bytes: Uint8Array): string {
 
 export class OutsideClient {
   readonly #url: () => string;
-  readonly #person: string;
+  readonly #credentials: { readonly 'x-person-id': string } | { readonly authorization: string };
 
-  constructor(gateway: { readonly url: string }, person = 'ann') {
+  /** `person`: whom a gateway without authentication believes, or what shows it to one with. */
+  constructor(gateway: { readonly url: string }, person: string | { readonly token: string } = 'ann') {
     this.#url = () => `${gateway.url}/graphql`;
-    this.#person = person;
+    this.#credentials = typeof person === 'string' ? { 'x-person-id': person } : { authorization: `Bearer ${person.token}` };
   }
 
   status(file: FileRef, size: number, options: Readonly<Record<string, unknown>> = {}): Promise<Answer> {
@@ -72,7 +73,7 @@ export class OutsideClient {
     form.set('operations', JSON.stringify({ query: CHUNK, variables: { file, index, digest, chunk: null } }));
     form.set('map', JSON.stringify({ 0: ['variables.chunk'] }));
     form.set('0', new Blob([bytes as Uint8Array<ArrayBuffer>]), 'chunk');
-    const headers = { 'apollo-require-preflight': '1', 'x-person-id': this.#person };
+    const headers = { 'apollo-require-preflight': '1', ...this.#credentials };
     return field('uploadChunk', await fetch(this.#url(), { method: 'POST', headers, body: form }));
   }
 
@@ -97,7 +98,7 @@ export class OutsideClient {
     const socket = createClient({
       url: this.#url().replace('http', 'ws'),
       webSocketImpl: WebSocket,
-      connectionParams: { personId: this.#person },
+      connectionParams: this.#connectionParams(),
       retryAttempts: 0,
     });
     const states: Answer[] = [];
@@ -116,7 +117,7 @@ export class OutsideClient {
 
   /** Over server-sent events, until it ends. */
   async watchEvents(file: FileRef): Promise<readonly Answer[]> {
-    const headers = { 'content-type': 'application/json', accept: 'text/event-stream', 'x-person-id': this.#person };
+    const headers = { 'content-type': 'application/json', accept: 'text/event-stream', ...this.#credentials };
     const body = JSON.stringify({ query: WATCH, variables: { file } });
     const text = await (await fetch(this.#url(), { method: 'POST', headers, body })).text();
     return [...text.matchAll(/^data: (\{.*\})$/gm)].map((line) => JSON.parse(line[1] ?? '').data.mergeProgress as Answer);
@@ -139,8 +140,13 @@ export class OutsideClient {
     return last;
   }
 
+  #connectionParams() {
+    if ('authorization' in this.#credentials) return this.#credentials;
+    return { personId: this.#credentials['x-person-id'] };
+  }
+
   async #ask(name: string, query: string, variables: Readonly<Record<string, unknown>>): Promise<Answer> {
-    const headers = { 'content-type': 'application/json', 'x-person-id': this.#person };
+    const headers = { 'content-type': 'application/json', ...this.#credentials };
     return field(name, await fetch(this.#url(), { method: 'POST', headers, body: JSON.stringify({ query, variables }) }));
   }
 }
