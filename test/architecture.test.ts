@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -124,5 +124,20 @@ describe('layer rules', () => {
   it('leave allowed imports alone', () => {
     const allowed = ALLOWED.map(([file]) => `src/${file}`);
     expect(found.filter((violation) => allowed.some((file) => violation.includes(`: ${file} -> `)))).toEqual([]);
+  });
+});
+
+describe('dependencies', () => {
+  const read = (name: string) => readFileSync(join(root, name), 'utf8');
+  const { dependencies, devDependencies } = JSON.parse(read('package.json')) as Record<string, Record<string, string>>;
+  const reasons = read('docs/dependencies.md');
+  // Those follow their libraries.
+  const names = [dependencies, devDependencies]
+    .flatMap((list) => Object.keys(list ?? {}))
+    .filter((name) => !name.startsWith('@types/'));
+
+  it.each(names)('%s has its reason', (name) => {
+    const family = name.startsWith('@graphql-codegen/') ? '@graphql-codegen/cli' : name.replace('@eslint/js', 'eslint');
+    expect(reasons).toContain(`**${family}**`);
   });
 });
