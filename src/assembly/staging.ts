@@ -21,7 +21,7 @@ import type {
   StagedSummary,
   StagedUpload,
 } from '../core/staging.js';
-import { canonicalRoots, everyRoot } from '../core/target.js';
+import { canonicalRoots, everyRoot, firstRoot } from '../core/roots.js';
 import { begin, clearAway } from './begin.js';
 import { layoutFor } from './choose.js';
 import { freshNonce, listOrNothing, mapBounded, settled } from './files.js';
@@ -66,10 +66,11 @@ export class HostAssembly implements Assembly {
     return (await this.#homes.of(host, target)).powers;
   }
 
-  async hostPowers(host: Host, person: string): Promise<HostPowers> {
-    const [root] = await canonicalRoots(host, person);
+  async hostPowers(host: Host, person: string): Promise<HostPowers & Partial<Pick<Space, 'freeBytes'>>> {
+    const root = await firstRoot(host, person);
     if (root === undefined) return { capabilities: [] };
-    return (await this.#homes.of(host, { root, base: root })).powers;
+    const [{ powers }, space] = await settled([this.#homes.of(host, { root, base: root }), host.space(root)]);
+    return { ...powers, ...(space && { freeBytes: space.freeBytes }) };
   }
 
   space(host: Host, target: Place): Promise<Space | undefined> {

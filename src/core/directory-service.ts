@@ -50,18 +50,9 @@ export class DirectoryService {
     const away: HostAnswer = { id, name, roots, reachable: false, capabilities: [] };
     try {
       return await this.#services.hosts.use(id, async (host) => {
-        const [powers, freeBytes] = await Promise.all([
-          this.#services.assembly.hostPowers(host, person),
-          Promise.resolve(roots[0]).then((root) => (root === undefined ? undefined : host.space(root))),
-        ]);
-        const { capabilities, strategy } = powers;
-        return {
-          ...away,
-          reachable: true,
-          capabilities,
-          ...(strategy && { strategy }),
-          ...(freeBytes !== undefined && { freeBytes: freeBytes.freeBytes }),
-        };
+        const { capabilities, strategy, freeBytes } = await this.#services.assembly.hostPowers(host, person);
+        const known = { ...(strategy && { strategy }), ...(freeBytes !== undefined && { freeBytes }) };
+        return { ...away, reachable: true, capabilities, ...known };
       });
     } catch (error) {
       const problem = problemOf(error);

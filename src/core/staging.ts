@@ -169,8 +169,8 @@ export interface Opened {
 export interface Assembly {
   /** What the host can do where an upload to `target` would wait. Tried once per host and home, then remembered. */
   powers(host: Host, target: Target): Promise<HostPowers>;
-  /** The same for a host at large, in the first root that this person has there. */
-  hostPowers(host: Host, person: string): Promise<HostPowers>;
+  /** The same for a host at large, in the first root that this person has there, or would have. */
+  hostPowers(host: Host, person: string): Promise<HostPowers & Partial<Pick<Space, 'freeBytes'>>>;
   /** Where `target` would be; undefined where the host can't tell. */
   space(host: Host, target: Target): Promise<Space | undefined>;
   /** As it is on the host now. */

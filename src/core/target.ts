@@ -3,19 +3,10 @@ import type { IfExists } from './answers.js';
 import type { FileFacts, Hashing, Host } from './ports.js';
 import type { FileExists, Refused } from './problems.js';
 import { ProblemError, isFault, refused } from './problems.js';
-import {
-  isPersonal,
-  isSafeName,
-  isWithin,
-  joinPath,
-  nameOf,
-  parentOf,
-  pathFlaw,
-  pathsBetween,
-  rootOf,
-  sharedPart,
-} from './remote-path.js';
-import type { RemotePath, Root } from './remote-path.js';
+import { isWithin, joinPath, nameOf, parentOf, pathFlaw } from './remote-path.js';
+import type { RemotePath } from './remote-path.js';
+import { canonicalRoots, makeOwnRoot } from './roots.js';
+import type { WhereTo } from './roots.js';
 
 export interface Target {
   /** Canonical: every link above the last segment resolved, so that an alias is the same target. */
@@ -26,12 +17,6 @@ export interface Target {
   readonly base: RemotePath;
   /** The regular file that is there now. */
   readonly facts?: FileFacts;
-}
-
-/** A path as a client named it, and who did: roots may be a person's own. */
-export interface WhereTo {
-  readonly path: RemotePath;
-  readonly person: string;
 }
 
 /**
@@ -95,61 +80,6 @@ async function lookAt(host: Host, path: RemotePath): Promise<FileFacts | undefin
     }
     throw error;
   }
-}
-
-/** Of this person, without those that don't exist. */
-export async function canonicalRoots(host: Host, person: string): Promise<readonly RemotePath[]> {
-  return present(host.profile.roots.map((root) => canonicalRoot(host, root, person)));
-}
-
-/** Of every person that has one by now. */
-export async function everyRoot(host: Host): Promise<readonly RemotePath[]> {
-  const roots = await Promise.all(
-    host.profile.roots.map(async (root) => {
-      if (!isPersonal(root)) return present([host.realPath(root)]);
-      const shared = sharedPart(root);
-      if ((await host.realPath(shared)) === undefined) return [];
-      const persons = (await host.list(shared)).filter(({ kind, name }) => kind === 'directory' && isSafeName(name));
-      return present(persons.map(({ name }) => canonicalRoot(host, root, name)));
-    }),
-  );
-  return roots.flat();
-}
-
-async function canonicalRoot(host: Host, root: Root, person: string): Promise<RemotePath | undefined> {
-  const path = rootOf(root, person);
-  if (path === undefined || !isPersonal(root)) return path && host.realPath(path);
-  const shared = sharedPart(root);
-  const [canonical, canonicalShared] = await Promise.all([host.realPath(path), host.realPath(shared)]);
-  if (canonical === undefined || canonicalShared === undefined) return undefined;
-  // Persons' own directories lie side by side, where one who reaches the host otherwise may make a link to another's.
-  return canonical === joinPath(canonicalShared, ...namesBelow(path, shared)) ? canonical : undefined;
-}
-
-/** Whether the person's own root that `path` lies in wasn't there, and is now. */
-async function makeOwnRoot(host: Host, { path, person }: WhereTo): Promise<boolean> {
-  const root = host.profile.roots.find((each) => isPersonal(each) && isWithin(path, rootOf(each, person) ?? path));
-  const own = root && rootOf(root, person);
-  if (root === undefined || own === undefined || (await host.realPath(own)) !== undefined) return false;
-  const shared = await host.realPath(sharedPart(root));
-  if (shared === undefined) return false;
-  for (const directory of pathsBetween(shared, joinPath(shared, ...namesBelow(own, sharedPart(root)))).slice(1)) {
-    try {
-      await host.makeDirectory(directory);
-    } catch (error) {
-      // Another call of the same person made it; what else it may be shows when it is looked at.
-      if (!isFault(error, 'ALREADY_EXISTS')) throw error;
-    }
-  }
-  return (await host.realPath(own)) !== undefined;
-}
-
-function namesBelow(path: RemotePath, directory: RemotePath): readonly string[] {
-  return path.slice(directory === '/' ? 1 : directory.length + 1).split('/');
-}
-
-async function present(paths: readonly Promise<RemotePath | undefined>[]): Promise<readonly RemotePath[]> {
-  return (await Promise.all(paths)).filter((path) => path !== undefined);
 }
 
 /** Tells one state of a file from another, as far as SFTP version 3 can: by size, mode and modification time (whole seconds). */
