@@ -430,6 +430,26 @@ describe('hosts', () => {
       { roots: ['/srv', '/srv/a'] },
       'hosts[0].roots[1]: is within roots[0] already; leave it out (is "/srv/a")',
     ],
+    [
+      'a root that is somebody’s home',
+      { roots: ['/home/{person}', '/home/anna/in'] },
+      'hosts[0].roots[1]: is within roots[0] already; leave it out (is "/home/anna/in")',
+    ],
+    [
+      'homes in a root',
+      { roots: ['/home', '/home/{person}'] },
+      'hosts[0].roots[1]: is within roots[0] already; leave it out (is "/home/{person}")',
+    ],
+    [
+      'a home that is half a name',
+      { roots: ['/home/x-{person}'] },
+      `hosts[0].roots[0]: must be a directory's path on the host; it has {person} twice, or as a part of a segment (is "/home/x-{person}")`,
+    ],
+    [
+      'two persons in one path',
+      { roots: ['/{person}/{person}'] },
+      `hosts[0].roots[0]: must be a directory's path on the host; it has {person} twice, or as a part of a segment (is "/{person}/{person}")`,
+    ],
     ['a password that is a number', { password: 12345 }, 'hosts[0].password: must be text; put it in quotes (value hidden)'],
     ['a password that is empty', { password: '' }, 'hosts[0].password: must not be empty (value hidden)'],
     [

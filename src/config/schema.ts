@@ -93,9 +93,11 @@ const root = z.string({ error: 'must be text' }).transform((input, context) => {
   return z.NEVER;
 });
 
+const ODD_PERSON = 'has {person} twice, or as a part of a segment';
+
 /** `not absolute` → `is not absolute`; flaws that begin with a verb stay as they are. */
 function toSentence(flaw: string | undefined): string {
-  return flaw?.startsWith('not ') === true || flaw?.startsWith('too ') === true ? `is ${flaw}` : (flaw ?? 'is none');
+  return flaw?.startsWith('not ') === true || flaw?.startsWith('too ') === true ? `is ${flaw}` : (flaw ?? ODD_PERSON);
 }
 
 const origin = z

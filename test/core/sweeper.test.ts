@@ -18,6 +18,7 @@ import { MemoryProgressFeed } from '../../src/memory/progress-feed.js';
 import { createHostRepository } from '../../src/sftp/host-repository.js';
 import { KIB, MIB, piecesOf } from '../support/bytes.js';
 import { realHashing } from '../support/real-hashing.js';
+import type { KeptAudit } from '../support/roles.js';
 import { WIDE_QUOTAS, keptAudit, keptLog, realClock } from '../support/roles.js';
 import { hostProfile } from '../support/sshd-host.js';
 
@@ -39,6 +40,7 @@ let directory: string;
 let embedded: EmbeddedHost;
 let hosts: HostRepository;
 let services: Services;
+let audit: KeptAudit;
 let longshore: Longshore;
 
 beforeEach(async () => {
@@ -56,12 +58,13 @@ beforeEach(async () => {
   const authentication = { kind: 'key', privateKey } as const;
   const login = { address: '127.0.0.1', port, username, authentication, hostKeys: [hostKeyFingerprint] };
   hosts = createHostRepository({ hosts: [{ profile: hostProfile('local', '/'), ...login }], clock: realClock, log });
+  audit = keptAudit();
   services = {
     hosts,
     locks: new MemoryLockRepository({ clock: realClock }),
     feed: new MemoryProgressFeed({ clock: realClock, ttlMs: LIMITS.stagingTtlMs }),
     ledger: new MemoryLedger({ clock: realClock }),
-    audit: keptAudit(),
+    audit,
     queue: new MemoryMergeQueue({ log, concurrency: 1, concurrencyPerHost: 1 }),
     assembly: new HostAssembly({ clock: realClock, hashing: realHashing }),
     clock: realClock,
@@ -129,6 +132,9 @@ describe('sweeping', () => {
     expect(readdirSync(local())).toEqual([]);
     expect(await claimOf('film.mkv')).toBeUndefined();
     expect(await longshore.uploads(ANNA, { first: 10 })).toMatchObject({ items: [] });
+    expect(audit.events.filter(({ action }) => action === 'expire')).toMatchObject([
+      { result: 'done', person: ANNA.person, hostId: 'local', fullPath: '/film.mkv' },
+    ]);
   });
 
   it('leaves an upload that was touched since', async () => {
