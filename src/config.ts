@@ -4,7 +4,7 @@ import process from 'node:process';
 import type { z } from 'zod';
 import { readDocument } from './config/document.js';
 import type { ConfigDocument, ConfigSource } from './config/document.js';
-import { readNamedFiles } from './config/files.js';
+import { algorithmOf, readNamedFiles } from './config/files.js';
 import type { NamedFiles } from './config/files.js';
 import { checkStateDirectory, toHostConfig } from './config/hosts.js';
 import { ConfigError, keyText, shownValue, valueAt } from './config/problems.js';
@@ -33,9 +33,10 @@ export function loadConfig({ configFile, env = process.env, cwd = process.cwd() 
 
   const { baseDirectory } = document;
   const hosts = judged.data.hosts.map((host, index) => toHostConfig(host, index, { baseDirectory, files }));
-  const misplaced = hosts.flatMap(checkStateDirectory);
-  if (misplaced.length > 0) throw new ConfigError(misplaced);
-  return deepFreeze(toConfig(judged.data, hosts, files));
+  const config = toConfig(judged.data, hosts, files);
+  const misfits = [...hosts.flatMap(checkStateDirectory), ...checkAlgorithms(config.auth)];
+  if (misfits.length > 0) throw new ConfigError(misfits);
+  return deepFreeze(config);
 }
 
 type Issue = z.core.$ZodIssue;
@@ -100,6 +101,14 @@ function toAuth({ mode, jwt, ticketSecret, ticketTtl }: FileContent['auth'], { c
     ...(ticketSecret !== undefined && { ticketSecret }),
     ticketTtlMs: ticketTtl,
   };
+}
+
+/** A key is for one algorithm: pinned to others, no token would ever do. */
+function checkAlgorithms(auth: AuthConfig): readonly ConfigProblem[] {
+  if (auth.mode === 'none' || auth.jwt.key.kind !== 'public-key') return [];
+  const algorithm = algorithmOf(auth.jwt.key.pem);
+  if (algorithm === undefined || auth.jwt.algorithms?.includes(algorithm) !== false) return [];
+  return [{ key: 'auth.jwt.algorithms', message: `must have ${algorithm}, which the public key is for` }];
 }
 
 interface KeySources {

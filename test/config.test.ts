@@ -288,6 +288,21 @@ describe('logging in', () => {
     expect(problems[0]).not.toContain('pa55word');
   });
 
+  it('is refused with algorithms that the public key isn’t for', () => {
+    const auth = { mode: 'jwt', jwt: { publicKey: pemOf('ed25519'), algorithms: ['RS256', 'ES256'] } };
+    expect(problemsOf(() => load(withAuth(auth)))).toEqual([
+      'auth.jwt.algorithms: must have EdDSA, which the public key is for',
+    ]);
+  });
+
+  it('is refused with a key that is too short', () => {
+    const { publicKey } = generateKeyPairSync('rsa', { modulusLength: 1024 });
+    const pem = publicKey.export({ type: 'spki', format: 'pem' }).toString();
+    expect(problemsOf(() => load(withAuth({ mode: 'jwt', jwt: { publicKey: pem } })))).toEqual([
+      expect.stringContaining('auth.jwt.publicKey: must be the PEM of an RSA (2 048 bits)'),
+    ]);
+  });
+
   it('by a private key is refused: a verifier has no business with it', () => {
     const { privateKey } = generateKeyPairSync('ed25519');
     const pem = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();

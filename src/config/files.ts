@@ -6,6 +6,7 @@ import { errorCode } from './document.js';
 import type { ConfigDocument } from './document.js';
 import { keyText, shownValue, valueAt } from './problems.js';
 import type { ConfigProblem, KeyPath } from './problems.js';
+import type { JwtAlgorithm } from './types.js';
 
 /** By key: `hosts[0].privateKeyFile`. */
 export interface NamedFiles {
@@ -23,7 +24,7 @@ interface FileKey {
 }
 
 const PRIVATE_KEY_FILE = { name: 'a private key', fits: (content: string) => PRIVATE_KEY.test(content) };
-const PUBLIC_KEY_FILE = { name: 'a public key in PEM', fits: isPublicKey };
+const PUBLIC_KEY_FILE = { name: 'an RSA (2 048 bits), P-256 or Ed25519 public key in PEM', fits: isPublicKey };
 const CERTIFICATE_FILE = {
   name: 'a certificate in PEM',
   fits: (content: string) => content.includes('BEGIN CERTIFICATE-----'),
@@ -63,14 +64,22 @@ function fileKeys(value: unknown): readonly FileKey[] {
   ];
 }
 
-/** Of a kind that a token can be signed with; not a private one, which has no business here. */
-export function isPublicKey(pem: string): boolean {
-  if (PRIVATE_KEY.test(pem)) return false;
+function isPublicKey(pem: string): boolean {
+  return algorithmOf(pem) !== undefined;
+}
+
+/** RFC 7518 section 3.3. */
+const MIN_RSA_BITS = 2_048;
+
+/** What tokens are signed with that a public key is for; undefined for one that is for none, and for a private one, which has no business here. */
+export function algorithmOf(pem: string): JwtAlgorithm | undefined {
+  if (PRIVATE_KEY.test(pem)) return undefined;
   try {
     const { asymmetricKeyType, asymmetricKeyDetails } = createPublicKey(pem);
-    if (asymmetricKeyType === 'ec') return asymmetricKeyDetails?.namedCurve === 'prime256v1';
-    return asymmetricKeyType === 'rsa' || asymmetricKeyType === 'ed25519';
+    if (asymmetricKeyType === 'ed25519') return 'EdDSA';
+    if (asymmetricKeyType === 'ec' && asymmetricKeyDetails?.namedCurve === 'prime256v1') return 'ES256';
+    return asymmetricKeyType === 'rsa' && (asymmetricKeyDetails?.modulusLength ?? 0) >= MIN_RSA_BITS ? 'RS256' : undefined;
   } catch {
-    return false; // No key at all.
+    return undefined; // No key at all.
   }
 }

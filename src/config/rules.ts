@@ -3,7 +3,7 @@
 import { z } from 'zod';
 import { mayBeWithin } from '../core/remote-path.js';
 import type { RemotePath } from '../core/remote-path.js';
-import { isPublicKey } from './files.js';
+import { algorithmOf } from './files.js';
 import { isLoopbackName } from './loopback.js';
 import { keyText } from './problems.js';
 import type { KeyPath } from './problems.js';
@@ -66,8 +66,8 @@ function checkJwt(jwt: NonNullable<FileContent['auth']['jwt']>, report: Report):
   const sources = KEY_SOURCES.filter((key) => jwt[key] !== undefined);
   if (sources.length !== 1) report([], `must have exactly one of ${KEY_SOURCES.join(', ')}`);
   checkSecret(['secret'], jwt.secret, report);
-  if (typeof jwt.publicKey === 'string' && !isPublicKey(jwt.publicKey))
-    report(['publicKey'], 'must be the PEM of an RSA, P-256 or Ed25519 public key');
+  if (typeof jwt.publicKey === 'string' && algorithmOf(jwt.publicKey) === undefined)
+    report(['publicKey'], 'must be the PEM of an RSA (2 048 bits), P-256 or Ed25519 public key');
   if (jwt.jwksUrl !== undefined) {
     const why = 'is required with jwksUrl: its issuer makes tokens for others, too';
     for (const key of ['issuer', 'audience'] as const) if (jwt[key] === undefined) report([key], why);
