@@ -82,9 +82,10 @@ export async function* single(bytes: Uint8Array): AsyncIterable<Uint8Array> {
   yield bytes;
 }
 
+/** Undefined when there is none, or when something else has taken its place. */
 export async function readSmall(host: Host, path: RemotePath): Promise<string | undefined> {
   try {
-    return await withFile(host.open(path, 'read'), async (file) =>
+    return await withFile(openOurs(host, path, 'read'), async (file) =>
       new TextDecoder().decode(await readAll(file, 0, MAX_SMALL_FILE_BYTES)),
     );
   } catch (error) {

@@ -15,6 +15,7 @@ const NONCE = /^[0-9a-f]{16}$/;
 const CHUNK_FILE = /^c\.([1-9]\d{0,5})\.([1-9]\d{0,15})\.([0-9a-f]{64})$/;
 const PART = /^p\.[1-9]\d{0,5}\.[0-9a-f]{16}$/;
 const OUTPUT = /^out\.[0-9a-f]{16}$/;
+const KEPT = /^kept\.[0-9a-f]{16}$/;
 const SMALL_FILE = /^(?:manifest|merge|intent)\.json(?:\.[0-9a-f]{16})?$/;
 /** An upload's directory; `n.` while it is being made, `x.` once it is given up. */
 const UPLOAD_DIRECTORY = /^[0-9a-f]{32}$/;
@@ -23,7 +24,7 @@ const GIVEN_UP_DIRECTORY = /^[nx]\.[0-9a-f]{16}$/;
 /** Whether a file in a staging directory is of our making. Nothing else is ever deleted. */
 export function isOurs(name: string): boolean {
   if (name === DATA || name === RECEIVED) return true;
-  return isJobFile(name) || [SMALL_FILE, CHUNK_FILE, PART, OUTPUT].some((ours) => ours.test(name));
+  return isJobFile(name) || [SMALL_FILE, CHUNK_FILE, PART, OUTPUT, KEPT].some((ours) => ours.test(name));
 }
 
 /** What a chunk file's name says of it: it is verified, and never written again. */
@@ -65,6 +66,11 @@ export function outputNonce(name: string): string {
 
 export function isOutputName(name: string): boolean {
   return OUTPUT.test(name);
+}
+
+/** A second name of an output, for as long as it isn't known where the first has led. */
+export function keptName(output: string): string {
+  return `kept.${outputNonce(output)}`;
 }
 
 export function isUploadDirectory(name: string): boolean {

@@ -1,19 +1,22 @@
 // Publication: the one instant in which the target becomes the new file, whole. An intent beside the output says what is about to
-// happen, so that whoever comes after a crash finds out, by looking, whether it did.
+// happen, so that whoever comes after a crash finds out, by looking, whether it did. Where the host can link, the file keeps a name in
+// the staging directory until it was seen at the target: then whoever swaps the target's directory for another costs nobody a byte.
 import type { UploadIdentity } from '../core/file-ref.js';
-import type { FileFacts, Hashing, Host } from '../core/ports.js';
+import type { Clock, FileFacts, Hashing, Host } from '../core/ports.js';
 import { Fault, isFault, refused } from '../core/problems.js';
 import { isWithin, joinPath, parentOf, pathsBetween } from '../core/remote-path.js';
 import type { RemotePath } from '../core/remote-path.js';
 import type { MergeRequest, PublishOutcome, Published, Verified } from '../core/staging.js';
 import type { Target } from '../core/target.js';
 import { etagOf, fileExists, replaceObjection, resolveTarget } from '../core/target.js';
-import { openOurs, readSmall, removeFile, replaceSmall, settled, withFile } from './files.js';
+import { move, openOurs, readSmall, removeFile, removeQuietly, replaceSmall, settled, withFile } from './files.js';
 import type { Intent } from './manifest.js';
-import { DATA, INTENT, parseIntent } from './manifest.js';
+import { DATA, INTENT, keptName, parseIntent } from './manifest.js';
+import { isSameFile, look, lookForOther, removeStrays, takeBack } from './whereabouts.js';
 
 export interface Publication {
   readonly host: Host;
+  readonly clock: Clock;
   readonly hashing: Hashing;
   readonly directory: RemotePath;
   readonly identity: UploadIdentity;
@@ -23,60 +26,143 @@ export interface Publication {
   readonly hostNow: number;
 }
 
+interface Publishing extends Publication {
+  /** Name of the file that was assembled. */
+  readonly output: string;
+  readonly confirm: () => Promise<void>;
+  readonly request: MergeRequest;
+  readonly verified: Verified;
+}
+
 const SECOND_MS = 1_000;
 
 /**
- * `FileExists` with ASK when anything is there; `TARGET_CHANGED` when it isn't what `ifMatch` names; `HOST_UNSUPPORTED` when it would
- * have to be replaced on a host that can't. The old file stays until the new one is there.
+ * `FileExists` with ASK when anything is there; `TARGET_CHANGED` when it isn't what `ifMatch` names, or when its directory is swapped for
+ * another meanwhile; `HOST_UNSUPPORTED` when it would have to be replaced on a host that can't. The old file stays until the new one is there.
  */
 export async function publish(
-  publication: Publication & { readonly output: string; readonly confirm: () => Promise<void> },
+  publication: Publication & Pick<Publishing, 'output' | 'confirm'>,
   request: MergeRequest,
   verified: Verified,
 ): Promise<PublishOutcome> {
-  const { host, hashing, identity } = publication;
-  const whereTo = { path: identity.target, person: identity.person };
-  const target = await resolveTarget(host, whereTo);
+  const { host, identity, hostNow } = publication;
+  const target = await resolveTarget(host, whereTo(publication));
   const problem = objection(publication, request, target);
   if (problem !== undefined) return { kind: 'refused', problem };
-  const parent = parentOf(identity.target);
-  await makeParents(host, target, parent);
-
-  const output = await prepare(publication, target, { ifExists: request.ifExists, verified });
-  // As late as SFTP allows: a large file may take minutes until it is durable.
-  const late = objection(publication, request, await resolveTarget(host, whereTo));
-  if (late !== undefined) return { kind: 'refused', problem: late };
-  await publication.confirm();
-  if (request.ifExists === 'REPLACE' && host.offers.posixRename) {
-    await host.replace(output, identity.target);
-  } else if (!(await nameAnew(publication, output))) {
-    const facts = await host.lstat(identity.target);
-    const changed = refused('TARGET_CHANGED', 'a file came and went at the path while this one was published');
-    return { kind: 'refused', problem: facts === undefined ? changed : fileExists(hashing, facts) };
+  const made: RemotePath[] = [];
+  let outcome: PublishOutcome | undefined;
+  try {
+    await makeParents(host, target, { parent: parentOf(identity.target), made });
+    outcome = await publishIn({ ...publication, request, verified }, target);
+    return outcome;
+  } finally {
+    if (outcome?.kind !== 'published') await removeStrays(host, { made, since: hostNow });
   }
-  await host.syncDirectory(parent);
-  return { kind: 'published', published: { ...verified, etag: await presentEtag(publication) } };
+}
+
+/** Where its directory is there, as it seems. */
+async function publishIn(publishing: Publishing, target: Target): Promise<PublishOutcome> {
+  const { host, identity, canLink, request } = publishing;
+  const isReplacing = request.ifExists === 'REPLACE' && host.offers.posixRename;
+  const prepared = await prepare(publishing, target);
+  const kept = isReplacing && canLink ? joinPath(publishing.directory, keptName(publishing.output)) : undefined;
+  if (kept !== undefined) await keep(host, prepared.path, kept);
+  let isOver = false;
+  try {
+    // As late as SFTP allows: a large file may take minutes until it is durable.
+    const [late, sight] = await settled([resolveTarget(host, whereTo(publishing)), look(host, identity.target)] as const);
+    const problem = objection(publishing, request, late) ?? (sight.isSteady ? undefined : SWAPPED);
+    if (problem !== undefined) return { kind: 'refused', problem };
+    await publishing.confirm();
+    const failure = await takeStep(publishing, prepared.path, isReplacing);
+    if (failure !== undefined) return { kind: 'refused', problem: failure };
+    isOver = true;
+    return await settle(publishing, { ...prepared, ...(canLink && { kept: kept ?? prepared.path }) });
+  } finally {
+    if (kept !== undefined && !isOver) await removeQuietly(host, kept);
+  }
+}
+
+const SWAPPED = refused('TARGET_CHANGED', 'somebody on the host is swapping a directory of the path for another');
+
+interface Prepared {
+  readonly path: RemotePath;
+  readonly facts: FileFacts;
+}
+
+/** What an earlier run may have left there is no file that anybody waits for. */
+async function keep(host: Host, output: RemotePath, kept: RemotePath): Promise<void> {
+  await removeFile(host, kept);
+  await host.link(output, kept);
+}
+
+/** The one step that makes the file visible. The problem, when it was refused. */
+async function takeStep(publishing: Publishing, output: RemotePath, isReplacing: boolean) {
+  const { host, identity, hashing } = publishing;
+  try {
+    if (isReplacing) await host.replace(output, identity.target);
+    else if (!(await nameAnew(publishing, output))) {
+      const { facts } = await resolveTarget(host, whereTo(publishing));
+      const changed = refused('TARGET_CHANGED', 'a file came and went at the path while this one was published');
+      return facts === undefined ? changed : fileExists(hashing, facts);
+    }
+  } catch (error) {
+    // Either the file or its directory.
+    if (!isFault(error, 'NOT_FOUND') || (await host.lstat(output)) === undefined) throw error;
+    return refused('TARGET_CHANGED', 'the directory of the path was taken away while the file was published');
+  }
+  return undefined;
+}
+
+/**
+ * Whether it is where it was meant to be, by a look after the step. `kept`: the name that it still has. Else it is taken back, and waits
+ * under the output's name again.
+ */
+async function settle(
+  publishing: Publishing,
+  { path: output, facts, kept }: Prepared & { readonly kept?: RemotePath },
+): Promise<PublishOutcome> {
+  const { host, clock, hashing, identity, verified } = publishing;
+  const path = identity.target;
+  const [looked, synced] = await Promise.allSettled([
+    kept === undefined ? look(host, path, facts) : lookForOther(host, kept, path),
+    host.syncDirectory(parentOf(path)),
+  ]);
+  if (looked.status === 'rejected') throw looked.reason;
+  if (looked.value.isSteady) {
+    if (synced.status === 'rejected') throw synced.reason;
+    if (kept !== undefined) await removeFile(host, kept);
+    return { kind: 'published', published: { ...verified, etag: etagOf(hashing, facts) } };
+  }
+  const escaped = await takeBack({ host, clock, path, facts, output, ...(kept !== undefined && { kept }) });
+  if (kept !== undefined && kept !== output) await move(host, kept, output);
+  if (escaped === undefined) return { kind: 'refused', problem: SWAPPED };
+  const told =
+    escaped === 'taken-back' ? 'It was taken back from where that led.' : 'It may be where that led; it could not be found.';
+  const message = `a directory of the path was swapped for another in the instant in which the file was published. ${told}`;
+  return { kind: 'refused', problem: refused('TARGET_CHANGED', message), escaped };
 }
 
 /** Gives the output the look the target will have, makes it durable, and notes that it is about to be published. */
-async function prepare(
-  publication: Publication & { readonly output: string },
-  target: Target,
-  wish: Pick<Intent, 'ifExists' | 'verified'>,
-): Promise<RemotePath> {
-  const { host, hashing, directory, output } = publication;
+async function prepare(publishing: Publishing, target: Target): Promise<Prepared> {
+  const { host, hashing, directory, output, verified, request } = publishing;
   const path = joinPath(directory, output);
-  const look = { ...(target.facts && { mode: target.facts.mode }), modifiedAt: publicationTime(publication, target.facts) };
+  const wished = { ...(target.facts && { mode: target.facts.mode }), modifiedAt: publicationTime(publishing, target.facts) };
   // Opened first: the mode it gets may be one that we couldn't open it with.
   await withFile(openOurs(host, path, 'read'), async (file) => {
-    await setLook(host, path, look);
+    await setLook(host, path, wished);
     await file.sync();
   });
   const facts = await host.lstat(path);
   if (facts === undefined) throw new Fault('NOT_FOUND', `${path} is no longer there`);
-  const intent: Intent = { ...wish, output, size: facts.size, modifiedAt: facts.modifiedAt };
+  const { size, modifiedAt } = facts;
+  const intent: Intent = { ifExists: request.ifExists, verified, output, size, modifiedAt };
   await replaceSmall(host, hashing, { directory, name: INTENT, text: JSON.stringify(intent) });
-  return path;
+  return { path, facts };
+}
+
+function whereTo({ identity }: Publication) {
+  return { path: identity.target, person: identity.person };
 }
 
 async function setLook(host: Host, path: RemotePath, look: Parameters<Host['setFacts']>[1]): Promise<void> {
@@ -96,11 +182,17 @@ function objection(publication: Publication, request: MergeRequest, target: Targ
   return replaceObjection(publication.hashing, target.facts, request);
 }
 
-async function makeParents(host: Host, target: Target, parent: RemotePath): Promise<void> {
+/** Adds what it makes to `made`. */
+async function makeParents(
+  host: Host,
+  target: Target,
+  { parent, made }: { readonly parent: RemotePath; readonly made: RemotePath[] },
+): Promise<void> {
   if (!isWithin(parent, target.base)) return;
   for (const path of pathsBetween(target.base, parent).slice(1)) {
     try {
       await host.makeDirectory(path);
+      made.push(path);
     } catch (error) {
       // Somebody else made it, or something else: then what follows fails with the cause.
       if (!isFault(error, 'ALREADY_EXISTS')) throw error;
@@ -115,61 +207,56 @@ function publicationTime(publication: Publication, replaced: FileFacts | undefin
   return Math.max(now, replaced === undefined ? 0 : replaced.modifiedAt + SECOND_MS);
 }
 
-/** Gives the output its name where no file is; false when one is. A link and an unlink never overwrite, a plain rename where it was probed. */
+/** Gives the output its name where no file is; false when one is. A link never overwrites, a plain rename where it was probed. */
 async function nameAnew(publication: Publication, output: RemotePath): Promise<boolean> {
   const { host, canLink } = publication;
   const { target } = publication.identity;
   try {
     await (canLink ? host.link(output, target) : host.rename(output, target));
+    return true;
   } catch (error) {
     if (!isFault(error, 'ALREADY_EXISTS')) throw error;
     // A link of ours whose answer was lost.
-    if (!canLink || !(await isSameFile(host, output, target))) return false;
+    return canLink && (await isSameFile(host, output, target));
   }
-  if (canLink) await removeFile(host, output);
-  return true;
 }
 
-/** Undefined unless an earlier run published; finishes what it left between link and unlink. */
+/** Undefined unless an earlier run published; finishes what it left half done. `HOST_BUSY` when that takes a second call. */
 export async function recoverPublication(publication: Publication): Promise<Published | undefined> {
-  const { host, directory, identity } = publication;
+  const { host, hashing, directory, identity } = publication;
   const text = await readSmall(host, joinPath(directory, INTENT));
   const intent = text === undefined ? undefined : parseIntent(text);
   if (intent === undefined) return undefined;
+  const output = joinPath(directory, intent.output);
+  const kept = joinPath(directory, keptName(intent.output));
   // Where it was put back, or that was its name all the time.
   const data = joinPath(directory, DATA);
-  const [apart, back, target] = await settled([
-    host.lstat(joinPath(directory, intent.output)),
-    host.lstat(data),
-    host.lstat(identity.target),
-  ]);
-  const path = apart === undefined ? data : joinPath(directory, intent.output);
-  const output = apart ?? back;
-  if (target?.kind !== 'file') return undefined;
-  if (output !== undefined && !(await isSameFile(host, path, identity.target))) return undefined;
-  if (output === undefined && (target.size !== intent.size || target.modifiedAt !== intent.modifiedAt)) return undefined;
-  if (output !== undefined) await removeFile(host, path);
-  await host.syncDirectory(parentOf(identity.target));
-  return { ...intent.verified, etag: await presentEtag(publication) };
-}
-
-async function presentEtag(publication: Publication): Promise<string> {
-  const facts = await publication.host.lstat(publication.identity.target);
-  return facts === undefined ? '' : etagOf(publication.hashing, facts);
-}
-
-/**
- * Whether two names are one file. SFTP version 3 tells no inode, so the modification time is changed through one name, looked at
- * through the other, and put back. Both are ours, or the answer is no.
- */
-async function isSameFile(host: Host, mine: RemotePath, other: RemotePath): Promise<boolean> {
-  const [before, there] = await settled([host.lstat(mine), host.lstat(other)]);
-  if (before?.kind !== 'file' || there?.kind !== 'file') return false;
-  if (before.size !== there.size || before.modifiedAt !== there.modifiedAt || before.mode !== there.mode) return false;
-  await host.setFacts(mine, { modifiedAt: before.modifiedAt + SECOND_MS });
-  try {
-    return (await host.lstat(other))?.modifiedAt === before.modifiedAt + SECOND_MS;
-  } finally {
-    await host.setFacts(mine, { modifiedAt: before.modifiedAt });
+  const names = [...new Set([output, data, kept])];
+  const [there, ...found] = await settled([identity.target, ...names].map((name) => host.lstat(name)));
+  const mine = names.find((_, at) => found[at] !== undefined);
+  if (there?.kind !== 'file' || !(await isPublished(publication, { there, intent, mine }))) {
+    if (mine === kept) return takeUpAgain(host, kept, output);
+    // Of a run that was cut off before its last step, if there is one.
+    await removeQuietly(host, kept);
+    return undefined;
   }
+  for (const name of new Set([mine ?? kept, kept])) await removeFile(host, name);
+  await host.syncDirectory(parentOf(identity.target));
+  return { ...intent.verified, etag: etagOf(hashing, there) };
+}
+
+/** `mine`: a name that the output still has. */
+async function isPublished(
+  { host, identity }: Publication,
+  { there, intent, mine }: { readonly there: FileFacts; readonly intent: Intent; readonly mine: RemotePath | undefined },
+): Promise<boolean> {
+  if (there.size !== intent.size) return false;
+  if (mine === undefined) return (await look(host, identity.target, intent)).isSteady;
+  return (await isSameFile(host, mine, identity.target)) && (await lookForOther(host, mine, identity.target)).isSteady;
+}
+
+/** The file was published, and isn't where it should be: nothing is lost. */
+async function takeUpAgain(host: Host, kept: RemotePath, output: RemotePath): Promise<never> {
+  await move(host, kept, output);
+  throw new Fault('HOST_BUSY', 'what was published is not at its path; it is staged again');
 }

@@ -210,10 +210,10 @@ export class HostStagedUpload implements StagedUpload {
   }
 
   async #publication(): Promise<Publication> {
-    const { host, hashing, identity } = this.#options;
+    const { host, clock, hashing, identity } = this.#options;
     const { clockOffsetMs, capabilities } = await this.#options.powers();
-    const hostNow = this.#options.clock.now() + clockOffsetMs;
-    return { host, hashing, directory: this.directory, identity, canLink: capabilities.includes('HARD_LINK'), hostNow };
+    const hostNow = clock.now() + clockOffsetMs;
+    return { host, clock, hashing, directory: this.directory, identity, canLink: capabilities.includes('HARD_LINK'), hostNow };
   }
 
   /**

@@ -6,7 +6,7 @@ import { identify } from './file-ref.js';
 import type { UploadIdentity } from './file-ref.js';
 import { Lease, LeaseLost, MERGE_LEASE_MS, TOKEN_BYTES } from './lease.js';
 import type { Held, TakeOutcome } from './lease.js';
-import { NO_REQUEST, mergeStaged } from './merge-steps.js';
+import { Escaped, NO_REQUEST, mergeStaged } from './merge-steps.js';
 import type { Host, MergeJob } from './ports.js';
 import { ProblemError, isFault, refused } from './problems.js';
 import type { Problem } from './problems.js';
@@ -88,13 +88,14 @@ async function mergeOn(options: MergeOptions): Promise<void> {
     const ended = await finishedAnswer(services, call);
     if (ended !== undefined) return reporter.end(doneProgress(ended)); // Another call found it published, and ended it.
     const problem = mergeProblem(error);
-    const isExpected = error instanceof ProblemError;
+    const isExpected = error instanceof ProblemError && !(error instanceof Escaped);
     log.warn({ host: job.hostId, upload: job.id, code: problem.code, ...(!isExpected && { err: error }) }, 'merge failed');
     // A newer request is for the run that comes with it.
     const newest = await staged.mergeRequest().catch(() => undefined);
     if (newest !== undefined && newest.askedAt !== request.askedAt) return;
     options.conclude(failedProgress(services, problem));
-    services.audit.record(mergeEvent(identity, problem.code));
+    const escaped = error instanceof Escaped ? { escaped: error.escape } : undefined;
+    services.audit.record(mergeEvent(identity, problem.code, escaped));
     // Withdrawn first, so that a failed merge doesn't come back by itself. One that is asked for again in this instant may be withdrawn
     // with it: then the feed has it, doesn't tell this end, and the next run restores it.
     await staged.withdrawMergeRequest().catch(() => undefined);

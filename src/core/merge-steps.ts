@@ -5,9 +5,10 @@ import { claimedDigest } from './file-ref.js';
 import type { Held } from './lease.js';
 import type { Clock } from './ports.js';
 import { ProblemError, refused } from './problems.js';
+import type { Problem } from './problems.js';
 import type { ProgressReporter } from './progress-reporter.js';
 import type { MergePhase } from './progress.js';
-import type { AssembleOptions, MergeRequest, Published, StagedUpload } from './staging.js';
+import type { AssembleOptions, Escape, MergeRequest, Published, StagedUpload } from './staging.js';
 import { Watchdog } from './watchdog.js';
 
 interface Steps {
@@ -43,6 +44,17 @@ export async function mergeStaged({ staged, reporter, held, clock, signal }: Ste
   return watchdog.watch(takeSteps(staged, options, confirm));
 }
 
+/** Somebody on the host led the file astray. */
+export class Escaped extends ProblemError {
+  /** What became of it there. */
+  readonly escape: Escape;
+
+  constructor(problem: Problem, escape: Escape) {
+    super(problem);
+    this.escape = escape;
+  }
+}
+
 async function takeSteps(staged: StagedUpload, options: AssembleOptions, confirm: Held['confirm']): Promise<Published> {
   const recovered = await staged.recoverPublication();
   if (recovered !== undefined) return recovered;
@@ -60,8 +72,8 @@ async function takeSteps(staged: StagedUpload, options: AssembleOptions, confirm
   const newest = await requestOf(staged);
   if (newest.digest !== undefined && newest.digest.hex !== request.digest?.hex) return takeSteps(staged, options, confirm);
   const outcome = await staged.publish(newest, verification.verified, confirm);
-  if (outcome.kind === 'refused') throw new ProblemError(outcome.problem);
-  return outcome.published;
+  if (outcome.kind === 'published') return outcome.published;
+  throw outcome.escaped === undefined ? new ProblemError(outcome.problem) : new Escaped(outcome.problem, outcome.escaped);
 }
 
 async function requestOf(staged: StagedUpload): Promise<MergeRequest> {

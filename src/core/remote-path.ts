@@ -43,11 +43,16 @@ export function pathFlaw(text: string): PathFlaw | undefined {
 }
 
 /**
- * Whether a file system may take `name` for the staging directory: many don't tell cases apart (APFS, NTFS, CIFS), and HFS+ passes
- * over characters that can't be seen (as in CVE-2014-9390).
+ * Whether a file system may take `name` for the staging directory: many don't tell cases apart (APFS, NTFS, CIFS), of the long s neither,
+ * and HFS+ and ext4 with `casefold` pass over characters that can't be seen (as in CVE-2014-9390).
  */
 function isStagingName(name: string): boolean {
-  return name.replace(/\p{Cf}/gu, '').toLowerCase() === STAGING_NAME;
+  return (
+    name
+      .replace(/[\p{Cf}\p{Default_Ignorable_Code_Point}]/gu, '')
+      .toUpperCase()
+      .toLowerCase() === STAGING_NAME
+  );
 }
 
 /** The path that `text` is, or undefined: see `pathFlaw`. */
@@ -139,7 +144,7 @@ export function sharedPart(root: Root): RemotePath {
 
 /** Whether there may be a person for whom `root` is `other` or below it. */
 export function mayBeWithin(root: RemotePath, other: RemotePath): boolean {
-  if (other === '/') return true;
+  if (other === '/' || root === '/') return other === '/';
   const own = root.split('/');
   return other
     .split('/')

@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import * as fs from 'node:fs/promises';
 import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { relative, sep } from 'node:path';
-import ssh2, { type Connection, type ServerChannel, type ServerConfig } from 'ssh2';
+import ssh2, { type Algorithms, type Connection, type ServerChannel, type ServerConfig } from 'ssh2';
 import type { Log } from '../core/ports.js';
 import { admit } from './authentication.js';
 import { Jail } from './jail.js';
@@ -44,6 +44,14 @@ const MAX_CONNECTIONS = 128;
 /** OpenSSH's MaxSessions is 10; our own gateway should never meet this one. */
 const MAX_SESSIONS = 64;
 
+/** What ssh2 would offer by itself less everything with SHA-1; strict key exchange (OpenSSH PROTOCOL §1.10) it always adds. */
+const ALGORITHMS: Algorithms = {
+  cipher: ['aes128-gcm@openssh.com', 'aes256-gcm@openssh.com', 'chacha20-poly1305@openssh.com', 'aes256-ctr', 'aes128-ctr'],
+  kex: ['curve25519-sha256', 'curve25519-sha256@libssh.org', 'ecdh-sha2-nistp256', 'ecdh-sha2-nistp384', 'ecdh-sha2-nistp521'],
+  hmac: ['hmac-sha2-256-etm@openssh.com', 'hmac-sha2-512-etm@openssh.com', 'hmac-sha2-256', 'hmac-sha2-512'],
+  compress: ['none'],
+};
+
 /** Rejects with the system's error (`EADDRINUSE`, `EACCES`) when the port can't be had. */
 export async function startEmbeddedHost(options: EmbeddedHostOptions): Promise<EmbeddedHost> {
   const { directory, stateDirectory, address, port, log } = options;
@@ -55,7 +63,7 @@ export async function startEmbeddedHost(options: EmbeddedHostOptions): Promise<E
   const work = new Set<Promise<void>>();
   const house: House = {
     jail: await Jail.at(directory),
-    ssh: { hostKeys: [hostKey.privateKey], ident: 'Longshore' },
+    ssh: { hostKeys: [hostKey.privateKey], ident: 'Longshore', algorithms: ALGORITHMS },
     publicKey: clientKey.public.line,
     log,
     keep: (promise) => {

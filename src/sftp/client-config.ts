@@ -75,6 +75,22 @@ export function clientConfig(host: SshHostOptions, knownTypes: readonly string[]
   };
 }
 
+/** For one direction. */
+interface Negotiated {
+  readonly cipher: string;
+  readonly mac: string;
+}
+
+/**
+ * Whether somebody on the way could cut messages off the beginning (CVE-2023-48795): with these ciphers and MACs, unless key exchange is
+ * strict (OpenSSH PROTOCOL §1.10). ssh2 1.17 offers that and keeps to itself whether the server does; where it can't be read, it doesn't.
+ */
+export function isPrefixTruncatable(client: object, { cs, sc }: { readonly cs: Negotiated; readonly sc: Negotiated }): boolean {
+  const { _protocol: protocol } = client as { readonly _protocol?: { readonly _strictMode?: unknown } };
+  if (protocol?._strictMode === true) return false;
+  return [cs, sc].some(({ cipher, mac }) => cipher.startsWith('chacha20-') || mac.endsWith('-etm@openssh.com'));
+}
+
 /** Many servers ask for the password by keyboard-interactive alone (RFC 4256): a single hidden prompt is for the password. */
 export function answerPasswordPrompt(client: Client, authentication: Authentication): void {
   if (authentication.kind !== 'password') return;

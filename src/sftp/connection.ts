@@ -4,7 +4,7 @@ import ssh2, { type Client, type ClientChannel } from 'ssh2';
 import { Fault } from '../core/problems.js';
 import { BulkChannels, type Lease } from './bulk-channels.js';
 import { Channel } from './channel.js';
-import { answerPasswordPrompt, clientConfig, type SshHostOptions } from './client-config.js';
+import { answerPasswordPrompt, clientConfig, isPrefixTruncatable, type SshHostOptions } from './client-config.js';
 import type { ConnectionLoad } from './growth.js';
 import { expectHostKeys } from './host-keys.js';
 import type { Context } from './limits.js';
@@ -146,8 +146,10 @@ export class Connection {
     const { limits } = this.#context;
     const hostKeys = expectHostKeys(this.#host);
     const ready = new Promise<void>((resolve) => {
-      this.#client.once('handshake', () => {
+      this.#client.once('handshake', (negotiated) => {
         this.#phase = 'authentication';
+        // Before we say who we are.
+        if (isPrefixTruncatable(this.#client, negotiated)) this.#end(this.#noStrictKeyExchange());
       });
       this.#client.once('ready', () => {
         this.#phase = 'ready';
@@ -259,6 +261,11 @@ export class Connection {
       this.#end(new Fault('HOST_UNREACHABLE', `nothing heard from ${this.#host.profile.id} for ${limits.silenceTimeoutMs} ms`));
     });
     this.#ended.signal.addEventListener('abort', cancel, { once: true });
+  }
+
+  #noStrictKeyExchange(): Fault {
+    const what = 'its key exchange is not strict (CVE-2023-48795), and it offers no AES-GCM and no AES-CTR with plain MACs';
+    return new Fault('HOST_UNSUPPORTED', `${this.#host.profile.id}: ${what}`);
   }
 
   #faultOf(error: Error): Fault {

@@ -45,6 +45,7 @@ export function expectHostKeys(sources: HostKeySources): HostKeys {
     verify(key) {
       const encoded = key.toString('base64');
       const shown = `${keyType(key)} ${fingerprint(key)}`;
+      if (isShortRsa(key)) return refuse(`its key ${shown} has fewer than ${MIN_RSA_BITS} bits`);
       if (known.some((entry) => entry.isRevoked && entry.key === encoded)) return refuse(`its key ${shown} is revoked`);
       if (pinned.includes(fingerprint(key)) || trusted.some((entry) => entry.key === encoded)) return { kind: 'expected' };
       return refuse(
@@ -67,6 +68,24 @@ export function fingerprint(key: Buffer): string {
 function keyType(key: Buffer): string {
   if (key.length < 4) return 'unknown';
   return key.toString('latin1', 4, 4 + Math.min(key.readUInt32BE(0), key.length - 4));
+}
+
+/** NIST SP 800-131A; OpenSSH's RequiredRSASize was 1024 until 2022. */
+const MIN_RSA_BITS = 2_048;
+
+/** An RSA key is its type, the exponent and the modulus (RFC 4253 §6.6), each behind its length. */
+function isShortRsa(key: Buffer): boolean {
+  if (keyType(key) !== 'ssh-rsa') return false;
+  let at = 0;
+  const field = (): Buffer => {
+    if (at + 4 > key.length) return Buffer.alloc(0);
+    const from = at + 4;
+    at = from + key.readUInt32BE(at);
+    return key.subarray(from, at);
+  };
+  field();
+  field();
+  return BigInt(`0x0${field().toString('hex')}`).toString(2).length < MIN_RSA_BITS;
 }
 
 function knownKeys(content: string, address: string, port: number): readonly KnownKey[] {

@@ -56,11 +56,15 @@ export class SshHost implements Host {
   }
 
   async realPath(path: RemotePath): Promise<RemotePath | undefined> {
-    // OpenSSH gives a path also when its last part is missing (realpath(3) of the BSDs), so what it leads to is asked for too.
-    const found = await this.#unlessMissing(this.#call(`stat ${path}`, requests.stat(path)));
-    if (found === undefined) return undefined;
-    const real = this.#call(`real path of ${path}`, requests.realpath(path));
-    return this.#unlessMissing(real.then(toRemotePath));
+    // OpenSSH gives a path also when its last part is missing (realpath(3) of the BSDs), so what it leads to is asked for beside it.
+    const [found, real] = await Promise.allSettled([
+      this.#unlessMissing(this.#call(`stat ${path}`, requests.stat(path))),
+      this.#unlessMissing(this.#call(`real path of ${path}`, requests.realpath(path)).then(toRemotePath)),
+    ]);
+    if (found.status === 'rejected') throw found.reason;
+    if (found.value === undefined) return undefined;
+    if (real.status === 'rejected') throw real.reason;
+    return real.value;
   }
 
   async list(path: RemotePath): Promise<readonly DirectoryEntry[]> {

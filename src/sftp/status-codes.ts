@@ -63,8 +63,13 @@ export type ConnectionPhase = 'handshake' | 'authentication' | 'ready';
 
 /** The fault for an error of the SSH connection itself. A host key that was refused is known to the verifier, not here. */
 export function toConnectionFault(error: Error, phase: ConnectionPhase, host: string): Fault {
-  const code = isAuthenticationError(error, phase) ? 'HOST_AUTH_FAILED' : 'HOST_UNREACHABLE';
-  return new Fault(code, `${host}: ${error.message}`, { cause: error });
+  return new Fault(codeOfConnectionError(error, phase), `${host}: ${error.message}`, { cause: error });
+}
+
+/** ssh2 says `no matching …` when a server offers only algorithms that we don't: that doesn't pass by waiting. */
+function codeOfConnectionError(error: Error, phase: ConnectionPhase): FaultCode {
+  if (isAuthenticationError(error, phase)) return 'HOST_AUTH_FAILED';
+  return phase === 'handshake' && /\bno matching\b/i.test(error.message) ? 'HOST_UNSUPPORTED' : 'HOST_UNREACHABLE';
 }
 
 /**

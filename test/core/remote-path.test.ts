@@ -63,6 +63,10 @@ describe('refuses', () => {
     // Where a file system takes no notice of case (APFS, NTFS, CIFS), or of invisible characters (HFS+), these are the same directory.
     ['the staging directory in another case', '/srv/.LongShore/a', 'names the staging directory'],
     ['the staging directory with an invisible character', '/srv/.long\u200cshore/a', 'names the staging directory'],
+    // And ext4 with casefold folds all of Unicode's case, and passes over whatever is not to be shown.
+    ['the staging directory with a long s', '/srv/.long\u017fhore/a', 'names the staging directory'],
+    ['the staging directory with a joiner of no letters', '/srv/.long\u034fshore/a', 'names the staging directory'],
+    ['the staging directory with a variation selector', '/srv/.longshore\ufe0f', 'names the staging directory'],
   ])('%s', (_, text, flaw) => {
     expect(pathFlaw(text)).toBe(flaw);
     expect(parseRemotePath(text)).toBeUndefined();
