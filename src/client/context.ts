@@ -8,6 +8,7 @@ import type { Pace } from './pace.js';
 import type { Hashing, Platform, UploadSource } from './platform.js';
 import type { ProgressMeter, UploadPhase, UploadProgress } from './progress.js';
 import type { Retries, Retry } from './retry.js';
+import type { Ticket } from './transport.js';
 
 export interface UploadEvents {
   /** At most ten times a second, and with every other event. */
@@ -50,6 +51,8 @@ export interface UploadContext {
   readonly source: UploadSource;
   readonly target: UploadTarget;
   readonly file: FileRef;
+  /** So that an upload may take longer than a token lives, and chunks ask nobody for one. */
+  readonly ticket: Ticket;
   /** Chunks that are prepared for the wire at the same time, at most. */
   readonly parallel: number;
   readonly signal: AbortSignal;

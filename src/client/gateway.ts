@@ -4,7 +4,7 @@
 import { GatewayError } from './errors.js';
 import type { FilePart } from './multipart.js';
 import * as op from './operations.js';
-import { isRecord, type Transport } from './transport.js';
+import { isRecord, type Ticket, type Transport } from './transport.js';
 
 const UPLOADS_PER_PAGE = 100;
 
@@ -25,6 +25,8 @@ export interface ChunkOptions {
   readonly chunk: FilePart;
   readonly onBytesSent: (bytes: number) => void;
   readonly signal: AbortSignal;
+  /** What `uploadStatus` gave. */
+  readonly ticket?: Ticket | undefined;
 }
 
 export interface MergeOptions {
@@ -82,14 +84,15 @@ export class Gateway {
     file: op.FileRef,
     page: { readonly first: number; readonly after: number },
     signal: AbortSignal,
+    ticket?: Ticket,
   ): Promise<op.DirInfoAnswer> {
-    const data = await this.transport.request(op.DIR_INFO, { file, ...page }, signal);
+    const data = await this.transport.request(op.DIR_INFO, { file, ...page }, signal, ticket);
     return understand<op.DirInfoAnswer>(data, ['DirInfo', 'UploadFinished', 'UploadLocked']);
   }
 
   async uploadChunk(file: op.FileRef, options: ChunkOptions): Promise<op.UploadChunkAnswer> {
-    const { index, digest, chunk, onBytesSent, signal } = options;
-    const upload = { fileVariable: 'chunk', file: chunk, onFileBytes: onBytesSent, signal };
+    const { index, digest, chunk, onBytesSent, signal, ticket } = options;
+    const upload = { fileVariable: 'chunk', file: chunk, onFileBytes: onBytesSent, signal, ticket };
     const data = await this.transport.upload(op.UPLOAD_CHUNK, { file, index, digest }, upload);
     return understand<op.UploadChunkAnswer>(data, ['ChunkStored', 'UploadFinished', 'DigestMismatch', 'UploadLocked']);
   }

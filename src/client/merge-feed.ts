@@ -7,7 +7,7 @@ import { either } from './gate.js';
 import { MERGE_PROGRESS, type FileRef, type MergeProgress } from './operations.js';
 import { Slots } from './pace.js';
 import type { Platform } from './platform.js';
-import { isRecord, type ConnectionParams, type Transport } from './transport.js';
+import { isRecord, mayRetry, type ConnectionParams, type Transport } from './transport.js';
 
 export interface Watch {
   readonly file: FileRef;
@@ -75,6 +75,11 @@ export class MergeFeeds {
       await this.#socket().watch({ ...watch, onProgress });
       return true;
     } catch (error) {
+      // Nothing is wrong: once more, with the token of that time.
+      if (error instanceof TokenEndedError && heard.anything) {
+        watch.signal.throwIfAborted();
+        return await this.#watchSocket(watch);
+      }
       if (!(error instanceof NetworkError) || heard.anything) throw error;
       this.#noSocketUntil = this.#platform.now() + SOCKET_REST_MS;
       return false;
@@ -234,14 +239,19 @@ class Socket {
   async #reasonOf(cause: unknown): Promise<never> {
     const { code, reason = '' } = isRecord(cause) ? (cause as { code?: unknown; reason?: unknown }) : {};
     if (code === UNAUTHORIZED) throw await this.#transport.refusal(this.#params);
-    throw new NetworkError(`the WebSocket was lost${typeof reason === 'string' && reason !== '' ? `: ${reason}` : ''}`, cause);
+    const Lost = code === TOKEN_ENDED ? TokenEndedError : NetworkError;
+    throw new Lost(`the WebSocket was lost${typeof reason === 'string' && reason !== '' ? `: ${reason}` : ''}`, cause);
   }
 }
+
+class TokenEndedError extends NetworkError {}
 
 /** Of WebSocket's `readyState`; beyond are closing and closed. */
 const OPEN = 1;
 /** Close code of graphql-transport-ws: https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md */
 const UNAUTHORIZED = 4401;
+/** The token has ended, and the connection with it. */
+const TOKEN_ENDED = 4403;
 
 function mergeProgressOf(data: unknown): MergeProgress {
   const progress = isRecord(data) ? data['mergeProgress'] : undefined;
@@ -255,7 +265,7 @@ function subscriptionError(errors: unknown): Error {
   if (!isRecord(first)) return new NetworkError('the WebSocket was lost', errors);
   const extensions = isRecord(first['extensions']) ? first['extensions'] : {};
   const code = typeof extensions['code'] === 'string' ? extensions['code'] : 'GRAPHQL_ERROR';
-  return new GatewayError(code, String(first['message']), { retryable: code === 'INTERNAL_SERVER_ERROR' });
+  return new GatewayError(code, String(first['message']), { retryable: mayRetry(extensions) });
 }
 
 /** Bites once when it was started and isn't stopped in time. */

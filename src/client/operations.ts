@@ -61,6 +61,8 @@ export interface UploadReady {
   readonly claimedUntil: string;
   readonly chunkSize: number;
   readonly chunkCount: number;
+  /** Good in place of a token for the chunks of this upload; `null` where no token is needed. */
+  readonly ticket: string | null;
 }
 
 export interface UploadResumable {
@@ -70,6 +72,7 @@ export interface UploadResumable {
   readonly chunkCount: number;
   readonly uploadedBytes: number;
   readonly uploadedCount: number;
+  readonly ticket: string | null;
 }
 
 export interface UploadFinished {
@@ -185,8 +188,8 @@ export const UPLOAD_STATUS = `query UploadStatus(
 ) {
   answer: uploadStatus(file: $file, size: $size, chunkSize: $chunkSize, ifExists: $ifExists, ifMatch: $ifMatch, takeOver: $takeOver) {
     ${PROBLEM} ${RETRY} ${LOCKED} ${EXISTS} ${FINISHED}
-    ... on UploadReady { claimedUntil chunkSize chunkCount }
-    ... on UploadResumable { claimedUntil chunkSize chunkCount uploadedBytes uploadedCount }
+    ... on UploadReady { claimedUntil chunkSize chunkCount ticket }
+    ... on UploadResumable { claimedUntil chunkSize chunkCount uploadedBytes uploadedCount ticket }
   }
 }`;
 

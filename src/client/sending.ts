@@ -115,7 +115,7 @@ async function attempt(
 }
 
 async function fly(
-  { gateway, source, file, meter, pace, emitProgress }: UploadContext,
+  { gateway, source, file, ticket, meter, pace, emitProgress }: UploadContext,
   { index, digest, span }: HashedChunk & { readonly span: ChunkSpan },
   signal: AbortSignal,
 ): Promise<UploadChunkAnswer> {
@@ -132,6 +132,7 @@ async function fly(
         emitProgress();
       },
       signal,
+      ticket,
     });
     if (answer.__typename === 'ChunkStored') {
       flight.land();

@@ -1,7 +1,7 @@
 // One GraphQL operation over HTTP, JSON or multipart: headers, identity, and what an answer that isn't data means.
 
 import { GatewayError, NetworkError } from './errors.js';
-import { unless } from './gate.js';
+import { either, unless } from './gate.js';
 import { multipartBody, type FilePart } from './multipart.js';
 import type { HttpBody, HttpRequest, HttpResponse, Platform } from './platform.js';
 
@@ -22,6 +22,11 @@ export interface TransportOptions {
 export type TokenSource = (asked: { readonly refused: string | undefined }) => string | undefined | Promise<string | undefined>;
 
 type Variables = Readonly<Record<string, unknown>>;
+
+/** What the gateway takes in place of a token for one upload; gone once it has refused it. */
+export interface Ticket {
+  current: string | undefined;
+}
 
 /** What a subscription sends as `connectionParams`. */
 export interface ConnectionParams extends Record<string, unknown> {
@@ -49,9 +54,10 @@ export class Transport {
   }
 
   /** The answer's `data`. */
-  async request(query: string, variables: Variables, signal: AbortSignal): Promise<unknown> {
+  async request(query: string, variables: Variables, signal: AbortSignal, ticket?: Ticket): Promise<unknown> {
     const body = new TextEncoder().encode(JSON.stringify({ query, variables }));
-    return await this.#post('application/json', { lengthBytes: body.byteLength, pieces: () => once(body) }, signal);
+    const content = { lengthBytes: body.byteLength, pieces: () => once(body) };
+    return await this.#post('application/json', content, signal, { ticket });
   }
 
   /** The same with a file as `fileVariable`. `onFileBytes` hears of the file's own bytes as they leave the process. */
@@ -63,17 +69,19 @@ export class Transport {
       readonly file: FilePart;
       readonly onFileBytes: (bytes: number) => void;
       readonly signal: AbortSignal;
+      readonly ticket?: Ticket | undefined;
     },
   ): Promise<unknown> {
-    const { fileVariable, file, onFileBytes, signal } = options;
+    const { fileVariable, file, onFileBytes, signal, ticket } = options;
     const body = multipartBody({ query, variables, fileVariable, file, boundary: this.#boundary() });
     const count = (bodyBytes: number) => Math.min(Math.max(bodyBytes - body.prefixBytes, 0), file.length);
     let sent = 0;
-    return await this.#post(body.contentType, body, signal, (bytes) => {
+    const onBytesSent = (bytes: number) => {
       const before = count(sent);
       sent += bytes;
       if (count(sent) > before) onFileBytes(count(sent) - before);
-    });
+    };
+    return await this.#post(body.contentType, body, signal, { onBytesSent, ticket });
   }
 
   /**
@@ -82,19 +90,35 @@ export class Transport {
    */
   async stream(query: string, variables: Variables, onData: (data: unknown) => void, signal: AbortSignal): Promise<void> {
     const body = new TextEncoder().encode(JSON.stringify({ query, variables }));
-    const state = { unread: '', complete: false };
+    const state = { unread: '', complete: false, failure: undefined as unknown };
+    const failed = new AbortController();
     const onText = (text: string) => {
       const events = (state.unread + text).split(/\r?\n\r?\n/);
       state.unread = events.pop() ?? '';
-      for (const event of events) {
-        if (/^event: ?complete$/m.test(event)) state.complete = true;
-        const data = /^data: ?(.+)$/m.exec(event)?.[1];
-        if (data !== undefined) onData(dataOf({ status: 200, retryAfter: undefined, text: data }));
+      try {
+        for (const event of events) {
+          if (/^event: ?complete$/m.test(event)) state.complete = true;
+          const data = /^data: ?(.+)$/m.exec(event)?.[1];
+          if (data !== undefined) onData(dataOf({ status: 200, retryAfter: undefined, text: data }));
+        }
+      } catch (error) {
+        state.failure ??= error; // Whoever calls this has no use for it.
+        failed.abort();
       }
     };
     const content = { lengthBytes: body.byteLength, pieces: () => once(body) };
-    const response = await this.#send('application/json', content, signal, { accept: 'text/event-stream', onText });
-    if (response.status !== 200) dataOf(response);
+    const token = await unless(signal, this.#token());
+    const facts = { accept: 'text/event-stream', onText, token };
+    try {
+      await either([signal, failed.signal], async (cut) => {
+        const response = await this.#send('application/json', content, cut, facts);
+        if (response.status !== 200) dataOf(response);
+      });
+    } catch (error) {
+      state.failure ??= error;
+    }
+    signal.throwIfAborted();
+    if (state.failure !== undefined) throw await this.#meaning(state.failure, token, signal);
     if (!state.complete) throw new NetworkError('the event stream was cut');
   }
 
@@ -119,40 +143,43 @@ export class Transport {
     contentType: string,
     body: HttpBody,
     signal: AbortSignal,
-    onBytesSent?: (bytes: number) => void,
+    { ticket, ...listeners }: { readonly ticket: Ticket | undefined } & Pick<HttpRequest, 'onBytesSent'>,
   ): Promise<unknown> {
     const accept = 'application/graphql-response+json, application/json';
-    return dataOf(
-      await this.#send(contentType, body, signal, { accept, ...(onBytesSent === undefined ? {} : { onBytesSent }) }),
-    );
+    const used = ticket?.current;
+    const token = used ?? (await unless(signal, this.#token()));
+    try {
+      return dataOf(await this.#send(contentType, body, signal, { accept, token, ...listeners }));
+    } catch (error) {
+      if (used === undefined || !isUnauthenticated(error)) throw await this.#meaning(error, token, signal);
+      if (ticket?.current === used) ticket.current = undefined;
+      throw tokenRenewed();
+    }
   }
 
   async #send(
     contentType: string,
     body: HttpBody,
     signal: AbortSignal,
-    { accept, ...listeners }: { readonly accept: string } & Pick<HttpRequest, 'onBytesSent' | 'onText'>,
+    facts: { readonly accept: string; readonly token: string | undefined } & Pick<HttpRequest, 'onBytesSent' | 'onText'>,
   ): Promise<HttpResponse> {
-    const token = await unless(signal, this.#token());
-    const { personId } = this.#options;
-    const response = await this.#platform.send({
-      url: this.#options.endpoint,
-      headers: {
-        accept,
-        // Lets a multipart request through the gateway's guard against cross-site forms.
-        'apollo-require-preflight': '1',
-        'content-type': contentType,
-        ...(token === undefined ? {} : { authorization: BEARER + token }),
-        ...(personId === undefined ? {} : { 'x-person-id': personId }),
-      },
-      body,
-      idleTimeoutMs: this.#options.idleTimeoutMs ?? DEFAULT_IDLE_TIMEOUT_MS,
-      signal,
-      ...listeners,
-    });
-    if (token === undefined || !isUnauthenticated(response)) return response;
-    if ((await unless(signal, this.#renewed(token))) !== token) throw tokenRenewed();
-    return response;
+    const { accept, token, ...listeners } = facts;
+    const { endpoint: url, personId, idleTimeoutMs = DEFAULT_IDLE_TIMEOUT_MS } = this.#options;
+    const headers = {
+      accept,
+      // Lets a multipart request through the gateway's guard against cross-site forms.
+      'apollo-require-preflight': '1',
+      'content-type': contentType,
+      ...(token === undefined ? {} : { authorization: BEARER + token }),
+      ...(personId === undefined ? {} : { 'x-person-id': personId }),
+    };
+    return await this.#platform.send({ url, headers, body, idleTimeoutMs, signal, ...listeners });
+  }
+
+  /** Of a failure with this token. Asks for another when it was refused: then it is worth trying again. */
+  async #meaning(error: unknown, token: string | undefined, signal: AbortSignal): Promise<unknown> {
+    if (token === undefined || !isUnauthenticated(error)) return error;
+    return (await unless(signal, this.#renewed(token))) === token ? error : tokenRenewed();
   }
 
   async #token(): Promise<string | undefined> {
@@ -194,14 +221,8 @@ function dataOf(response: HttpResponse): unknown {
   return data;
 }
 
-function isUnauthenticated({ text }: HttpResponse): boolean {
-  if (!text.includes(UNAUTHENTICATED)) return false; // Spares parsing every answer twice.
-  try {
-    dataOf({ status: 200, retryAfter: undefined, text });
-    return false;
-  } catch (error) {
-    return error instanceof GatewayError && error.code === UNAUTHENTICATED;
-  }
+function isUnauthenticated(error: unknown): boolean {
+  return error instanceof GatewayError && error.code === UNAUTHENTICATED;
 }
 
 function graphQLError(error: unknown, response: HttpResponse): GatewayError {
@@ -210,8 +231,13 @@ function graphQLError(error: unknown, response: HttpResponse): GatewayError {
   const code = typeof extensions['code'] === 'string' ? extensions['code'] : 'GRAPHQL_ERROR';
   const message = typeof facts['message'] === 'string' ? facts['message'] : 'the gateway reported an error without a message';
   // A status alone doesn't decide here: a gateway may answer 500 to an operation it will never accept.
-  const retryable = code === MASKED_ERROR || response.status === 429 || response.status === 503;
+  const retryable = mayRetry(extensions) || response.status === 429 || response.status === 503;
   return new GatewayError(code, message, { retryable, retryAfterMs: retryAfterMsOf(response) });
+}
+
+/** Whether an error is worth another attempt, by its `extensions`. */
+export function mayRetry({ code, retryable }: Record<string, unknown>): boolean {
+  return code === MASKED_ERROR || retryable === true;
 }
 
 function notGraphQL(response: HttpResponse): GatewayError {

@@ -73,6 +73,7 @@ export class UploadRun {
       switch (answer.__typename) {
         case 'UploadReady':
         case 'UploadResumable':
+          this.#context.ticket.current = answer.ticket ?? undefined;
           return undefined;
         case 'UploadFinished':
           return answer;
@@ -91,11 +92,11 @@ export class UploadRun {
 
   /** Opens the staging directory and collects which chunks are in it, page by page. */
   async #open(): Promise<Step<Opened>> {
-    const { gateway, retries, source, meter, file, signal } = this.#context;
+    const { gateway, retries, source, meter, file, ticket, signal } = this.#context;
     const stored = new Map<number, string>();
     for (let after = 0; ;) {
       const page = { first: CHUNKS_PER_PAGE, after };
-      const answer = await retries.run((cut) => gateway.dirInfo(file, page, cut), signal);
+      const answer = await retries.run((cut) => gateway.dirInfo(file, page, cut, ticket), signal);
       if (answer.__typename === 'UploadFinished') return { kind: 'finished', finished: answer };
       if (answer.__typename === 'Refused' && answer.code === 'UPLOAD_UNKNOWN') return { kind: 'unknown' };
       if (answer.__typename !== 'DirInfo') throw new ProblemError(answer);

@@ -261,6 +261,7 @@ export class RunningUpload implements Upload {
       gate,
       meter: this.#meter,
       file,
+      ticket: { current: undefined },
       signal,
       emit: (name, event) => {
         this.#emitter.emit(name, event);
