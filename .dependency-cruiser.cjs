@@ -20,12 +20,12 @@ const ROOMS = {
   graphql: {
     rooms: ['core'],
     node: true,
-    packages: ['graphql', 'graphql-yoga', '@graphql-yoga', 'graphql-upload-minimal', 'busboy'],
+    packages: ['graphql', 'graphql-yoga', 'graphql-upload-minimal', 'busboy'],
   },
   http: {
     rooms: ['graphql', 'core'],
     node: true,
-    packages: ['graphql', 'graphql-yoga', '@graphql-yoga', 'graphql-ws', 'ws', 'jose'],
+    packages: ['graphql', 'graphql-yoga', 'graphql-ws', 'ws', 'jose', 'proxy-addr'],
   },
   client: { rooms: [], node: false, packages: ['graphql-ws'] },
   // It has the client by its published name: as any page has it, built for browsers.

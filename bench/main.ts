@@ -5,13 +5,14 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus, release, totalmem } from 'node:os';
 import { fileURLToPath } from 'node:url';
+import { bombs } from './bombs.js';
 import { memory } from './memory.js';
 import { merge } from './merge.js';
 import { pool } from './pool.js';
 import { put } from './put.js';
 import type { Benchmark } from './stage.js';
 
-const BENCHMARKS: Readonly<Record<string, Benchmark>> = { put, pool, merge, memory };
+const BENCHMARKS: Readonly<Record<string, Benchmark>> = { put, pool, merge, memory, bombs };
 
 function machine() {
   const [cpu] = cpus();

@@ -1,4 +1,4 @@
-// Checks docs/behaviour.md: each test it names exists, with exactly that title, and no flaw is missing.
+// Checks that each test that a document names exists, with exactly that title; and of docs/behaviour.md that no flaw is missing.
 // The last cell of a row names tests as `file › title` (each in backticks, titles without their describe blocks), or says
 // `planned: …` for what a later part of the design will show.
 import { existsSync, readFileSync } from 'node:fs';
@@ -24,7 +24,16 @@ for (let number = 1; number <= FLAWS; number += 1) {
   const count = flaws.filter((flaw) => flaw === number).length;
   if (count !== 1) problems.push(`flaw ${number} has ${count} rows`);
 }
-for (const problem of problems) console.error(`docs/behaviour.md: ${problem}`);
+for (const at of problems.keys()) problems[at] = `docs/behaviour.md: ${problems[at]}`;
+
+/** There tests are named anywhere, as `test/… › title`. */
+for (const document of ['SECURITY.md']) {
+  for (const [at, line] of readFileSync(`${root}${document}`, 'utf8').split('\n').entries()) {
+    const cells = line.match(/`test\/[^`]* › [^`]*`/g) ?? [];
+    for (const flaw of cells.flatMap((cell) => flawsOf(cell))) problems.push(`${document}: line ${at + 1}: ${flaw}`);
+  }
+}
+for (const problem of problems) console.error(problem);
 process.exit(problems.length === 0 ? 0 : 1);
 
 /** What is wrong with a row's last cell. */

@@ -19,6 +19,7 @@ const PROGRAMS = [
   { command: 'proftpd', package: 'proftpd-core', why: 'an SSH host that is another program throughout' },
   { file: '/usr/lib/proftpd/mod_sftp.so', package: 'proftpd-mod-crypto', why: "that host's SSH and SFTP" },
   { command: 'curl', package: 'curl', why: 'the example for shells' },
+  { command: 'openssl', package: 'openssl', why: 'certificates for TLS' },
 ];
 
 /** The account that permission tests log in as: root may write everywhere. */

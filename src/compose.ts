@@ -8,6 +8,7 @@ import type { Services } from './core/services.js';
 import { Sweeper } from './core/sweeper.js';
 import { startEmbeddedHost } from './embedded/embedded-host.js';
 import type { EmbeddedHost } from './embedded/embedded-host.js';
+import { createAuthentication } from './http/identity/authentication.js';
 import { startServer } from './http/server.js';
 import { MemoryLedger } from './memory/ledger.js';
 import { MemoryLockRepository } from './memory/lock-repository.js';
@@ -40,7 +41,6 @@ const MERGES_AT_ONCE_PER_HOST = 3;
 
 /** Resolves when the gateway listens. On a failure nothing stays open. */
 export function startGateway(config: Config, log: Log, audit: Audit = auditInto(log)): Promise<Gateway> {
-  if (config.auth.mode === 'jwt') throw new ConfigError([{ key: 'auth.mode', message: 'jwt is not available yet' }]);
   return opening(async (open) => {
     const embeddedHosts: EmbeddedHost[] = [];
     const sshHosts: SshHostOptions[] = [];
@@ -59,10 +59,23 @@ export function startGateway(config: Config, log: Log, audit: Audit = auditInto(
     const { services, ready } = await startServices({ config, log, audit, sshHosts, collectEveryBytes }, open);
     const longshore = createLongshore(services);
     startSweeper(services, open);
-    const { address, port, origins } = config.listen;
-    const { maxChunkBytes } = config.limits;
-    const limits = { maxChunkBytes };
-    const server = await startServer({ longshore, log, address, port, origins, limits, loopbackOnly: true, ready });
+    const authenticate = createAuthentication(config.auth, {
+      ...services,
+      profiles: config.hosts.map(({ profile }) => profile),
+    });
+    const loopbackOnly = config.auth.mode === 'none';
+    const { listen, introspection, limits } = config;
+    const server = await startServer({
+      longshore,
+      log,
+      audit,
+      ...listen,
+      introspection,
+      limits,
+      authenticate,
+      loopbackOnly,
+      ready,
+    });
     open.push(() => server.close());
     return { url: server.url, embeddedHosts };
   });

@@ -1,6 +1,7 @@
 // Process entry: configuration, parts, listening, signals.
 import { once } from 'node:events';
 import { realpathSync } from 'node:fs';
+import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { startGateway, startWorker } from './compose.js';
 import type { Gateway } from './compose.js';
@@ -33,6 +34,9 @@ export function work(options: ServeOptions = {}): Promise<void> {
   });
 }
 
+/** For what has still to be written. */
+const LAST_MS = 500;
+
 type Start = (config: Config, log: Log, audit: Audit) => Promise<{ close(): Promise<void> }>;
 
 async function run({ configFile }: ServeOptions, start: Start): Promise<void> {
@@ -55,6 +59,8 @@ async function run({ configFile }: ServeOptions, start: Start): Promise<void> {
   log.info({ signal }, 'stopping');
   await running.close();
   log.info({}, 'stopped');
+  // All is closed. A library's timer must not hold the process (BullMQ's for locks goes on where Redis came back while it closed).
+  setTimeout(() => process.exit(), LAST_MS).unref();
 }
 
 function readConfig(configFile: string | undefined) {

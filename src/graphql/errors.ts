@@ -7,12 +7,20 @@ import type { Log } from '../core/ports.js';
 /** `extensions.code` of top-level errors that are ours; GraphQL's own are `GRAPHQL_PARSE_FAILED` and `GRAPHQL_VALIDATION_FAILED`. */
 export type ErrorCode =
   | 'UNAUTHENTICATED'
+  | 'AUTHENTICATION_UNAVAILABLE'
   | 'FORBIDDEN'
   | 'BAD_USER_INPUT'
   | 'CSRF_BLOCKED'
   | 'BAD_MULTIPART'
   | 'BAD_REQUEST'
+  | 'METHOD_NOT_ALLOWED'
+  | 'NOT_ACCEPTABLE'
   | 'PAYLOAD_TOO_LARGE'
+  | 'QUERY_TOO_COMPLEX'
+  | 'RATE_LIMITED'
+  | 'TOO_MANY_OPERATIONS'
+  | 'UNSUPPORTED_MEDIA_TYPE'
+  | 'URI_TOO_LONG'
   | 'INTERNAL_SERVER_ERROR';
 
 interface ErrorDetails {
@@ -22,6 +30,10 @@ interface ErrorDetails {
   readonly isRequestError?: boolean;
   /** The connection can't go on: its body stopped in the middle. */
   readonly closeConnection?: boolean;
+  /** Further headers of the response. Only with a status. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** The same call may be made again after so long: told in the error, and in whole seconds by `Retry-After`. Only with a status. */
+  readonly retryAfterMs?: number;
   readonly argument?: string;
   /** The same as an id in the log. */
   readonly id?: string;
@@ -32,7 +44,7 @@ interface ErrorDetails {
 }
 
 export function graphqlError(code: ErrorCode, message: string, details: ErrorDetails = {}): GraphQLError {
-  const { status, argument, id, at, node } = details;
+  const { status, argument, id, at, node, retryAfterMs } = details;
   return new GraphQLError(message, {
     nodes: node ?? at?.nodes ?? null,
     source: at?.source,
@@ -42,28 +54,41 @@ export function graphqlError(code: ErrorCode, message: string, details: ErrorDet
       code,
       ...(argument === undefined ? {} : { argument }),
       ...(id === undefined ? {} : { id }),
+      ...(retryAfterMs === undefined ? {} : { retryAfterMs, retryable: true }),
       // Yoga makes the response's status and headers of this, and keeps it out of the body.
       ...(status === undefined ? {} : { http: { status, ...httpDetails(details) } }),
     },
   });
 }
 
-function httpDetails({ isRequestError, closeConnection }: ErrorDetails): object {
-  return {
-    ...(isRequestError === true ? { spec: true } : {}),
-    ...(closeConnection === true ? { headers: { connection: 'close' } } : {}),
+function httpDetails({ isRequestError, closeConnection, headers, retryAfterMs }: ErrorDetails): object {
+  const all = {
+    ...headers,
+    ...(closeConnection === true ? { connection: 'close' } : {}),
+    ...(retryAfterMs === undefined ? {} : { 'retry-after': String(Math.ceil(retryAfterMs / 1_000)) }),
   };
+  return { ...(isRequestError === true ? { spec: true } : {}), ...(Object.keys(all).length > 0 ? { headers: all } : {}) };
 }
+
+export interface MaskingOptions {
+  readonly log: Log;
+  readonly nextId: () => string;
+  /** Whether messages about input may name what else the schema has. */
+  readonly mayHint: boolean;
+}
+
+export type Masking = (error: unknown, requestId?: string) => GraphQLError;
 
 /**
  * Turns whatever was thrown into what a client may see. Errors with a code pass; input that doesn't fit its type and `InputError` become
- * `BAD_USER_INPUT` with `argument`; everything else is logged under a fresh id and masked. Masking twice changes nothing.
+ * `BAD_USER_INPUT` with `argument`; everything else is logged and masked under `requestId`, or a fresh id where there is none. Masking
+ * twice changes nothing.
  */
-export function createMasking(log: Log, nextId: () => string): (error: unknown) => GraphQLError {
-  return (error) => {
+export function createMasking({ log, nextId, mayHint }: MaskingOptions): Masking {
+  return (error, requestId) => {
     const at = error instanceof GraphQLError ? error : undefined;
     const cause = rootCause(error);
-    const coercion = at && inputCoercion(at, cause);
+    const coercion = at && inputCoercion(at, cause, mayHint);
     if (coercion) return coercion;
     if (at?.extensions['code'] !== undefined) return at;
     const place = at === undefined ? {} : { at };
@@ -71,7 +96,7 @@ export function createMasking(log: Log, nextId: () => string): (error: unknown) 
       return graphqlError('BAD_USER_INPUT', cause.message, { argument: cause.argument, ...place });
     }
     if (cause instanceof AccessError) return graphqlError(cause.code, cause.message, place);
-    const id = nextId();
+    const id = requestId ?? nextId();
     const fields = { id, err: cause, path: at?.path?.join('.') };
     if (cause instanceof Error && cause.name === 'AbortError') log.debug(fields, 'the client left before its answer');
     else log.error(fields, 'unexpected error');
@@ -95,18 +120,26 @@ function rootCause(error: unknown): unknown {
   return error;
 }
 
+/** Of a message that has the client's own value in it. */
+const MAX_ECHO_LETTERS = 1_000;
+
 /**
  * The executor's errors about values that don't fit have no code; the wording is all that tells them apart from its errors about what
  * our resolvers returned, which are ours to fix. Nothing else of GraphQL begins that way.
  */
-function inputCoercion(error: GraphQLError, cause: unknown): GraphQLError | undefined {
+function inputCoercion(error: GraphQLError, cause: unknown, mayHint: boolean): GraphQLError | undefined {
   if (!(cause instanceof GraphQLError) || error.extensions['argument'] !== undefined) return undefined;
+  if (error.message.startsWith('Too many errors processing variables')) {
+    return graphqlError('BAD_USER_INPUT', 'The variables have too many values that do not fit.', { status: 400, at: error });
+  }
   const [, about, name] = /^(Variable|Argument) "\$?(\w+)"/.exec(error.message) ?? [];
   if (about === undefined || name === undefined) return undefined;
-  if (about === 'Argument') return graphqlError('BAD_USER_INPUT', error.message, { argument: name, at: error });
+  const hinted = error.message.slice(0, MAX_ECHO_LETTERS);
+  const message = mayHint ? hinted : hinted.replace(/ Did you mean .*/, '');
+  if (about === 'Argument') return graphqlError('BAD_USER_INPUT', message, { argument: name, at: error });
   const document = error.source && parse(error.source);
   const argument = document && argumentWith(document, (value) => value.kind === 'Variable' && value.name.value === name);
-  return graphqlError('BAD_USER_INPUT', error.message, {
+  return graphqlError('BAD_USER_INPUT', message, {
     argument: argument ?? name,
     status: 400,
     isRequestError: true,

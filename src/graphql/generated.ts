@@ -544,6 +544,12 @@ export type UploadReady = {
   readonly chunkSize: Scalars['Int']['output'];
   /** When the claim ends unless a call or bytes renew it. */
   readonly claimedUntil: Scalars['DateTime']['output'];
+  /**
+   * An upload ticket: what `dirInfo`, `uploadChunk` and `mergeProgress` of this upload, and nothing else, take in place of a token, for as long
+   * as its gateway says (a week by default). So an upload can take longer than its token lives: send it as `Authorization: Bearer <ticket>`,
+   * and a live token with everything else, `mergeFile` among it. `null` where nobody needs a token.
+   */
+  readonly ticket?: Maybe<Scalars['String']['output']>;
 };
 
 /** The target is claimed, and part of the content is there: ask `dirInfo` and send the rest. */
@@ -555,6 +561,8 @@ export type UploadResumable = {
   readonly chunkSize: Scalars['Int']['output'];
   /** When the claim ends unless a call or bytes renew it. */
   readonly claimedUntil: Scalars['DateTime']['output'];
+  /** An upload ticket, as in `UploadReady`. */
+  readonly ticket?: Maybe<Scalars['String']['output']>;
   /** Bytes that are there and verified. */
   readonly uploadedBytes: Scalars['ByteCount']['output'];
   /** Chunks that are there and verified. */
@@ -976,6 +984,7 @@ export type UploadReadyResolvers<ContextType = GraphQLContext, ParentType extend
   chunkCount?: Resolver<ResolversTypes['Int'], ParentType, ContextType>;
   chunkSize?: Resolver<ResolversTypes['Int'], ParentType, ContextType>;
   claimedUntil?: Resolver<ResolversTypes['DateTime'], ParentType, ContextType>;
+  ticket?: Resolver<Maybe<ResolversTypes['String']>, ParentType, ContextType>;
   __isTypeOf?: IsTypeOfResolverFn<ParentType, ContextType>;
 };
 
@@ -983,6 +992,7 @@ export type UploadResumableResolvers<ContextType = GraphQLContext, ParentType ex
   chunkCount?: Resolver<ResolversTypes['Int'], ParentType, ContextType>;
   chunkSize?: Resolver<ResolversTypes['Int'], ParentType, ContextType>;
   claimedUntil?: Resolver<ResolversTypes['DateTime'], ParentType, ContextType>;
+  ticket?: Resolver<Maybe<ResolversTypes['String']>, ParentType, ContextType>;
   uploadedBytes?: Resolver<ResolversTypes['ByteCount'], ParentType, ContextType>;
   uploadedCount?: Resolver<ResolversTypes['Int'], ParentType, ContextType>;
   __isTypeOf?: IsTypeOfResolverFn<ParentType, ContextType>;

@@ -8,14 +8,17 @@ import type { GraphQLParams } from 'graphql-yoga';
 import { Upload } from 'graphql-upload-minimal';
 import type { FileUpload as LibraryFileUpload } from 'graphql-upload-minimal';
 import type { BodyLimits } from './body-limits.js';
-import { MAX_OPERATION_BYTES, invite, stoppedArriving, tooLarge } from './body-limits.js';
+import { MAX_OPERATION_BYTES, Pace, invite, tooLarge } from './body-limits.js';
 import type { Placement } from './multipart-fields.js';
 import { badMultipart, readMap, readOperations } from './multipart-fields.js';
 
-/** What the Upload scalar gives a resolver: graphql-upload-minimal's contract, with the stream's true type. */
+/** What the Upload scalar gives a resolver: graphql-upload-minimal's contract, but for the stream. */
 export interface FileUpload extends Omit<LibraryFileUpload, 'createReadStream'> {
-  /** The bytes as they arrive. Once only. It errors, and never just ends, when the client sent too much, too little or nothing more. */
-  createReadStream(): Readable;
+  /**
+   * The bytes as they arrive. Once only. It ends when the whole body has come as it should, and errors when the client sent too much, too
+   * little or nothing more: a file without the body's last boundary may be part of one.
+   */
+  createReadStream(): AsyncIterable<Uint8Array>;
   /** What was wrong with the request, when that made the stream fail. */
   failure(): Error | undefined;
 }
@@ -58,7 +61,10 @@ class Intake {
   #placement: Placement | undefined;
   #file: Readable | undefined;
   #failure: Error | undefined;
-  #idle: NodeJS.Timeout | undefined;
+  #pace: Pace | undefined;
+  /** The last boundary has come, and all before it was read. */
+  #isWhole = false;
+  #whenSettled: () => void = () => undefined;
 
   constructor(req: IncomingMessage, limits: BodyLimits, outcome: Outcome) {
     this.#req = req;
@@ -83,9 +89,14 @@ class Intake {
     }
     parser.once('close', () => this.#whenParsed());
     res.once('close', () => (res.writableFinished ? this.#release() : this.#whenClientIsGone()));
-    const { idleTimeoutMs } = this.#limits;
-    this.#idle = setTimeout(() => this.#whenIdle(), idleTimeoutMs);
-    this.#req.on('data', () => this.#idle?.refresh());
+    this.#pace = new Pace(this.#req, {
+      limits: this.#limits,
+      code: 'BAD_MULTIPART',
+      // A reader that is slower than the client holds the body back.
+      isHeldBack: () => parser.writableNeedDrain,
+      onFailure: (error) => this.#fail(error),
+    });
+    parser.on('drain', () => this.#pace?.excuse());
     this.#req.pipe(parser);
   }
 
@@ -138,10 +149,16 @@ class Intake {
       createReadStream: () => {
         if (isLent) throw badMultipart('The file can be read by one field only.');
         isLent = true;
-        return file;
+        return this.#pieces(file);
       },
       failure: () => this.#failure,
     };
+  }
+
+  async *#pieces(file: Readable): AsyncIterable<Uint8Array> {
+    yield* file as AsyncIterable<Uint8Array>;
+    if (!this.#isWhole && this.#failure === undefined) await new Promise<void>((settle) => (this.#whenSettled = settle));
+    if (this.#failure !== undefined) throw this.#failure;
   }
 
   #whenFileFails(error: Error): void {
@@ -154,14 +171,10 @@ class Intake {
   }
 
   #whenParsed(): void {
-    clearTimeout(this.#idle);
-    if (this.#file === undefined) this.#fail(badMultipart("'operations', 'map' and the file must all be there."));
-  }
-
-  #whenIdle(): void {
-    // A reader that is slower than the client holds the body back: that silence isn't the client's.
-    if (this.#parser?.writableNeedDrain === true) return void this.#idle?.refresh();
-    this.#fail(stoppedArriving(this.#limits.idleTimeoutMs, 'BAD_MULTIPART'));
+    this.#pace?.stop();
+    if (this.#file === undefined) return this.#fail(badMultipart("'operations', 'map' and the file must all be there."));
+    this.#isWhole = true;
+    this.#whenSettled();
   }
 
   #guard(step: () => void): void {
@@ -178,10 +191,11 @@ class Intake {
     this.#failure = error;
     this.#outcome.reject(error);
     this.#release(error);
+    this.#whenSettled();
   }
 
   #release(error?: Error): void {
-    clearTimeout(this.#idle);
+    this.#pace?.stop();
     if (this.#parser) this.#req.unpipe(this.#parser);
     this.#file?.destroy(error);
     // Not at once: we may be inside one of busboy's callbacks, after which it goes on with what it was doing.

@@ -1,6 +1,7 @@
 // Thin: arguments in, core's answers out. Times and byte counts are the scalars' business, rules are core's.
-import { InputError } from '../core/problems.js';
+import { AccessError, InputError } from '../core/problems.js';
 import type { MergeProgress } from '../core/progress.js';
+import { endingAt } from './expiry.js';
 import type { Resolvers } from './generated.js';
 
 /** Most stored chunks a page of `DirInfo.chunks` may have: about a megabyte of digests. */
@@ -11,8 +12,12 @@ const byKind = { __resolveType: <Kind extends string>(answer: { readonly kind: K
 export const resolvers: Resolvers = {
   Query: {
     hosts: (_root, _args, { longshore, caller }) => longshore.hosts(caller),
-    uploadStatus: (_root, { chunkSize, ifMatch, ...input }, { longshore, caller }) =>
-      longshore.uploadStatus(caller, { ...input, ...given({ chunkSize, ifMatch }) }),
+    async uploadStatus(_root, { chunkSize, ifMatch, ...input }, { longshore, caller, issueTicket }) {
+      const answer = await longshore.uploadStatus(caller, { ...input, ...given({ chunkSize, ifMatch }) });
+      if (answer.kind !== 'UploadReady' && answer.kind !== 'UploadResumable') return answer;
+      // A function, so that only who asks for one has it made.
+      return { ...answer, ticket: () => issueTicket?.(input.file) ?? null };
+    },
     dirInfo: (_root, { file }, { longshore, caller }) => longshore.dirInfo(caller, file),
     uploads: (_root, { hostId, first, after }, { longshore, caller }) =>
       longshore.uploads(caller, { first, ...given({ hostId, after }) }),
@@ -37,7 +42,10 @@ export const resolvers: Resolvers = {
   Subscription: {
     mergeProgress: {
       // Core's own iterable, whose return() ends it at once: an async generator around it would wait for the next state.
-      subscribe: (_root, { file }, { longshore, caller }) => longshore.mergeProgress(caller, file),
+      subscribe(_root, { file }, { longshore, caller, expiresAt }) {
+        const states = longshore.mergeProgress(caller, file);
+        return expiresAt === undefined ? states : endingAt(states, expiresAt, tokenEnded);
+      },
       resolve: (progress: MergeProgress) => progress,
     },
   },
@@ -58,6 +66,10 @@ export const resolvers: Resolvers = {
   MergeFileResult: byKind,
   AbortUploadResult: byKind,
 };
+
+function tokenEnded(): AccessError {
+  return new AccessError('UNAUTHENTICATED', 'The token has expired meanwhile: subscribe again with a fresh one.');
+}
 
 type Given<T> = { readonly [Key in keyof T]?: NonNullable<T[Key]> };
 

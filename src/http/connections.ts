@@ -1,4 +1,5 @@
 import type { Server, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 
 /**
@@ -9,12 +10,21 @@ export class Connections {
   readonly #server: Server;
   readonly #sockets = new Set<Duplex>();
   readonly #underWay = new Set<ServerResponse>();
+  /** Connections that are still to be encrypted, by the other end of each: the encrypted one is another object. */
+  readonly #shaking = new Map<string, Socket>();
 
-  constructor(server: Server) {
+  constructor(server: Server, { isSecure }: { readonly isSecure: boolean }) {
     this.#server = server;
-    server.on('connection', (socket) => {
+    server.on(isSecure ? 'secureConnection' : 'connection', (socket: Socket) => {
+      this.#shaking.delete(farEndOf(socket));
       this.#sockets.add(socket);
       socket.once('close', () => this.#sockets.delete(socket));
+    });
+    if (!isSecure) return;
+    server.on('connection', (socket) => {
+      const farEnd = farEndOf(socket);
+      this.#shaking.set(farEnd, socket);
+      socket.once('close', () => this.#shaking.delete(farEnd));
     });
   }
 
@@ -22,6 +32,12 @@ export class Connections {
   begin(res: ServerResponse): void {
     this.#underWay.add(res);
     res.once('close', () => this.#underWay.delete(res));
+  }
+
+  /** Whether an answer on that connection has begun, so that nothing else may be written there. */
+  isAnswering(socket: Duplex): boolean {
+    for (const res of this.#underWay) if (res.socket === socket && res.headersSent) return true;
+    return false;
   }
 
   /** The connection is a WebSocket's from now on, which ends it itself. */
@@ -42,13 +58,17 @@ export class Connections {
       busy.add(socket);
       res.once('close', () => socket?.end());
     }
-    for (const socket of this.#sockets) if (!busy.has(socket)) socket.destroy();
+    for (const socket of [...this.#shaking.values(), ...this.#sockets]) if (!busy.has(socket)) socket.destroy();
     const cut = setTimeout(() => {
       for (const socket of this.#sockets) socket.destroy();
     }, graceMs);
     await closed;
     clearTimeout(cut);
   }
+}
+
+function farEndOf({ remoteAddress, remotePort }: Socket): string {
+  return `${remoteAddress} ${remotePort}`;
 }
 
 /** An SSE subscription, whose end no grace would see. */

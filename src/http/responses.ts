@@ -1,30 +1,52 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { GraphQLError } from 'graphql';
 
-/** Headers of every answer: nothing of ours is to be framed, sniffed or told to other sites. A page adds its own content policy. */
-export function setSecurityHeaders(res: ServerResponse): void {
-  res.setHeader('x-content-type-options', 'nosniff');
-  res.setHeader('x-frame-options', 'DENY');
-  res.setHeader('referrer-policy', 'no-referrer');
-  res.setHeader('cross-origin-opener-policy', 'same-origin');
-  res.setHeader('content-security-policy', "default-src 'none'; frame-ancestors 'none'");
-  res.setHeader('cache-control', 'no-store');
+/** Nothing here is a page's business to use, but for what our own page asks the person for itself. */
+const PERMISSIONS_POLICY = 'camera=(), microphone=(), geolocation=(), payment=(), usb=(), serial=(), hid=(), midi=()';
+const YEAR_S = 31_536_000;
+
+/**
+ * Headers of every answer: nothing of ours is to be framed, sniffed, embedded, kept or told to other sites, and who has come over TLS is
+ * to come so again (RFC 6797). A page adds its own content policy.
+ */
+export function securityHeaders({ isSecure }: { readonly isSecure: boolean }): Readonly<Record<string, string>> {
+  return {
+    'x-content-type-options': 'nosniff',
+    'x-frame-options': 'DENY',
+    'referrer-policy': 'no-referrer',
+    'cross-origin-opener-policy': 'same-origin',
+    'cross-origin-resource-policy': 'same-origin',
+    'permissions-policy': PERMISSIONS_POLICY,
+    'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+    'cache-control': 'no-store',
+    ...(isSecure ? { 'strict-transport-security': `max-age=${YEAR_S}` } : {}),
+  };
 }
 
 export function sendJson(res: ServerResponse, status: number, body: unknown): void {
-  res.writeHead(status, { 'content-type': 'application/json; charset=utf-8' });
-  res.end(JSON.stringify(body));
+  const text = JSON.stringify(body);
+  res.writeHead(status, { 'content-type': 'application/json; charset=utf-8', 'content-length': Buffer.byteLength(text) });
+  res.end(text);
 }
 
 /** An error in the form that GraphQL clients understand, also where GraphQL itself was never reached. */
 export function sendError(res: ServerResponse, error: GraphQLError): void {
   const { http, ...extensions } = error.extensions;
-  const status = isStatus(http) ? http.status : 500;
+  const { status, headers = {} } = isHttp(http) ? http : { status: 500 };
+  for (const [name, value] of Object.entries(headers)) res.setHeader(name, value);
   sendJson(res, status, { errors: [{ message: error.message, extensions }] });
 }
 
-function isStatus(http: unknown): http is { readonly status: number } {
+function isHttp(http: unknown): http is { readonly status: number; readonly headers?: Readonly<Record<string, string>> } {
   return typeof http === 'object' && http !== null && 'status' in http && typeof http.status === 'number';
+}
+
+/**
+ * From now on closes the connection when nothing of the answer is taken for so long: whoever doesn't read would have us keep it for ever.
+ * Node sets its own limit for the time after the answer.
+ */
+export function limitUnread(res: ServerResponse, timeoutMs: number): void {
+  if (!res.writableFinished) res.socket?.setTimeout(timeoutMs);
 }
 
 export interface DrainBounds {

@@ -41,8 +41,8 @@ type Host { id: ID! name: String! roots: [String!]! reachable: Boolean! strategy
 enum HostCapability { RANDOM_WRITE COPY_DATA COMMAND HARD_LINK POSIX_RENAME FSYNC SPACE HASH_COMMAND }
 enum MergeStrategy { IN_PLACE COPY_DATA COMMAND RELAY }
 type ChunkRange { first: Int! last: Int! }
-type UploadReady { claimedUntil: DateTime! chunkSize: Int! chunkCount: Int! }
-type UploadResumable { claimedUntil: DateTime! chunkSize: Int! chunkCount: Int! uploadedBytes: ByteCount! uploadedCount: Int! }
+type UploadReady { claimedUntil: DateTime! chunkSize: Int! chunkCount: Int! ticket: String }
+type UploadResumable { claimedUntil: DateTime! chunkSize: Int! chunkCount: Int! uploadedBytes: ByteCount! uploadedCount: Int! ticket: String }
 type UploadFinished { finishedAt: DateTime! size: ByteCount! contentDigest: String proved: Boolean! }
 type UploadAborted { abortedAt: DateTime! }
 type DirInfo { name: String! dir: String! dirHashCode: String! size: ByteCount! chunkSize: Int! chunkCount: Int! uploadedBytes: ByteCount! uploadedCount: Int! chunkList: [Int!]! chunks(first: Int! = 1000 after: Int! = 0): [StoredChunk!]! missing: [ChunkRange!]! strategy: MergeStrategy! }

@@ -11,7 +11,7 @@ import type { Gateway } from '../../src/compose.js';
 import { startGateway } from '../../src/compose.js';
 import { loadConfig } from '../../src/config.js';
 import { graphqlError } from '../../src/graphql/errors.js';
-import type { Authenticate } from '../../src/http/authentication.js';
+import type { Authenticate } from '../../src/http/identity/authentication.js';
 import type { RunningServer } from '../../src/http/server.js';
 import { longshoreWith, memoryLog, serve } from './support.js';
 
@@ -186,7 +186,7 @@ describe('who asks', () => {
   const authenticate: Authenticate = async ({ authorization, personId }) => {
     asked.push(`${authorization ?? '-'} ${personId ?? '-'}`);
     if (authorization !== 'Bearer sesame') throw graphqlError('UNAUTHENTICATED', 'Who?', { status: 401 });
-    return { person: 'ada', groups: [] };
+    return { caller: { person: 'ada', groups: [] } };
   };
   const longshore = longshoreWith({
     async *mergeProgress({ person }) {

@@ -4,7 +4,7 @@ import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { connect } from 'node:net';
 import { onTestFinished } from 'vitest';
 import type { Caller, Longshore } from '../../src/core/answers.js';
-import type { Log, LogFields } from '../../src/core/ports.js';
+import type { Audit, AuditEvent, Log, LogFields } from '../../src/core/ports.js';
 import { refused } from '../../src/core/problems.js';
 import type { RunningServer, ServerOptions } from '../../src/http/server.js';
 import { startServer } from '../../src/http/server.js';
@@ -52,6 +52,12 @@ export function memoryLog(): Log & { readonly lines: readonly LogLine[] } {
   const lines: LogLine[] = [];
   const at = (level: keyof Log) => (fields: LogFields, event: string) => void lines.push({ level, fields, event });
   return { lines, debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };
+}
+
+/** Keeps what it is told. */
+export function memoryAudit(): Audit & { readonly events: readonly AuditEvent[] } {
+  const events: AuditEvent[] = [];
+  return { events, record: (event) => void events.push(event) };
 }
 
 type TestServerOptions = Partial<Omit<ServerOptions, 'longshore' | 'limits'>> & { limits?: Partial<ServerOptions['limits']> };

@@ -12,6 +12,8 @@ export interface GatewayProcess {
   readonly pid: number;
   /** Bytes of memory it holds now, and the most it ever held since the last `resetPeak` (Linux). */
   residentBytes(): { readonly now: number; readonly peak: number };
+  /** The lines of its log so far. */
+  log(): readonly string[];
   /** Sends the signal and resolves with the exit code when it is gone; null when the signal ended it. */
   stop(signal?: NodeJS.Signals): Promise<number | null>;
 }
@@ -33,8 +35,9 @@ export async function startGatewayProcess(options: GatewayProcessOptions): Promi
   const exited = once(child, 'exit') as Promise<[number | null]>;
   const { pid } = child;
   if (pid === undefined) throw new Error('the gateway did not start');
+  const told: string[] = [];
   const url = await Promise.race([
-    listeningUrl(child.stderr),
+    listeningUrl(child.stderr, told),
     exited.then(([code]) => {
       throw new Error(`the gateway ended with ${code} before it listened`);
     }),
@@ -42,6 +45,7 @@ export async function startGatewayProcess(options: GatewayProcessOptions): Promi
   return {
     url,
     pid,
+    log: () => [...told],
     residentBytes: () => residentBytes(pid),
     async stop(signal = 'SIGTERM') {
       child.kill(signal);
@@ -51,13 +55,12 @@ export async function startGatewayProcess(options: GatewayProcessOptions): Promi
   };
 }
 
-async function listeningUrl(stderr: NodeJS.ReadableStream): Promise<string> {
-  const told: string[] = [];
+async function listeningUrl(stderr: NodeJS.ReadableStream, told: string[]): Promise<string> {
   const lines = createInterface({ input: stderr });
   return new Promise((resolve, reject) => {
     lines.on('line', (line) => {
       told.push(line);
-      const url = /"url":"(http:[^"]+)".*"msg":"listening"/.exec(line)?.[1];
+      const url = /"url":"(https?:[^"]+)".*"msg":"listening"/.exec(line)?.[1];
       if (url !== undefined) resolve(url);
     });
     lines.once('close', () => reject(new Error(told.join('\n'))));

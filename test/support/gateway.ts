@@ -32,6 +32,8 @@ export interface GatewayOptions {
   readonly sshd?: SshdOptions;
   /** Further lines of the sshd host's entry, such as `durability: strict`. */
   readonly host?: readonly string[];
+  /** Further entries for the same sshd, with what is theirs; `root` is the directory that it gives away. */
+  readonly hosts?: (root: string) => readonly Readonly<Record<string, unknown>>[];
   /** Further lines at the top level, such as `limits: { … }`. */
   readonly config?: readonly string[];
 }
@@ -68,18 +70,17 @@ export async function startTestGateway(options: GatewayOptions = {}): Promise<Te
 }
 
 function configText(sshd: Sshd, data: string, options: GatewayOptions): string {
+  const { address, port, username, privateKeyFile, hostKeyFingerprint } = sshd;
+  const login = { address, port, username, privateKeyFile, hostKeys: [hostKeyFingerprint] };
+  const others = (options.hosts?.(sshd.root) ?? []).map((host) => ({ ...login, ...host }));
   return [
     'listen: { address: 127.0.0.1, port: 0 }',
     ...(options.config ?? []),
     'hosts:',
     '  - id: sshd',
-    `    address: ${sshd.address}`,
-    `    port: ${sshd.port}`,
-    `    username: ${sshd.username}`,
-    `    privateKeyFile: ${sshd.privateKeyFile}`,
-    `    hostKeys: ["${sshd.hostKeyFingerprint}"]`,
-    `    roots: [${sshd.root}]`,
+    ...Object.entries({ ...login, roots: [sshd.root] }).map(([key, value]) => `    ${key}: ${JSON.stringify(value)}`),
     ...(options.host ?? []).map((line) => `    ${line}`),
+    ...others.map((host) => `  - ${JSON.stringify(host)}`),
     '  - id: local',
     `    embedded: { directory: ${data}, port: 0 }`,
     '    roots: [/]',

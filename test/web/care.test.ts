@@ -6,6 +6,8 @@ import { readFileSync } from 'node:fs';
 import type { Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { graphqlError } from '../../src/graphql/errors.js';
+import { inSeconds } from '../attacks/identity.js';
+import { JWT_MODE, tokenOf } from '../attacks/support.js';
 import { GatewayEntrance } from '../client/entrance.js';
 import { longshoreWith, serve } from '../http/support.js';
 import { MIB } from '../support/bytes.js';
@@ -203,6 +205,26 @@ describe('where one has to sign in', () => {
     await device.page.getByLabel('Directory').waitFor();
   });
 
+  it('a gateway that believes an issuer’s tokens: one that ends is asked for anew, and the file is there', async () => {
+    const gateway = await startTestGateway({ config: [JWT_MODE.replace(' } }', ', clockTolerance: 0s } }')] });
+    onTestFinished(() => gateway.stop());
+    device = await Device.open({ ...stage, url: gateway.url });
+    const question = device.page.getByRole('dialog', { name: 'Sign in' });
+    await question.getByLabel('Access token').fill(await tokenOf('ann', { expires: inSeconds(-60) }));
+    await device.page.keyboard.press('Enter');
+    await question.getByText(/That token was refused/).waitFor();
+    const ends = inSeconds(4);
+    await question.getByLabel('Access token').fill(await tokenOf('ann', { expires: ends }));
+    await device.page.keyboard.press('Enter');
+    await device.page.getByLabel('Directory').waitFor();
+    await expect.poll(() => inSeconds(0), { timeout: 10_000 }).toBeGreaterThan(ends);
+    const file = stage.file(MIB);
+    await device.drop(file.path);
+    await question.getByLabel('Access token').fill(await tokenOf('ann'));
+    await device.page.keyboard.press('Enter');
+    await device.done(file.name);
+  });
+
   it('a question that has to be answered stays, however often Escape is pressed', async () => {
     await entrance.requireToken('first');
     device = await Device.open({ ...stage, url: url() });
@@ -236,7 +258,7 @@ describe('where one has to sign in', () => {
       origins: [origin],
       authenticate: async ({ authorization = '' }) => {
         if (authorization !== '') given.push(authorization);
-        if (authorization === 'Bearer number-2') return { person: 'ann', groups: [] };
+        if (authorization === 'Bearer number-2') return { caller: { person: 'ann', groups: [] } };
         throw graphqlError('UNAUTHENTICATED', 'who?', { status: 401 });
       },
     });

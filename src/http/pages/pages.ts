@@ -3,8 +3,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { sendFile } from './static-files.js';
 
-/** Two levels up from here as source and as built. */
-const DIST = new URL('../../dist/', import.meta.url);
+/** Three levels up from here as source and as built. */
+const DIST = new URL('../../../dist/', import.meta.url);
 
 /** What the build gives a part: a hash of its content before the ending. */
 const HASHED = /-[\w-]{8,}\.\w+$/;

@@ -1,19 +1,29 @@
 // Which pages may talk to us, told by the `Origin` that a browser sends, and which names we answer to.
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 
 /** Headers our clients send that a page of another origin may send too. */
 const ALLOWED_HEADERS = 'content-type, authorization, x-person-id, x-graphql-yoga-csrf, apollo-require-preflight';
 /** Headers of ours that a page of another origin could not read otherwise. */
-const EXPOSED_HEADERS = 'retry-after';
+const EXPOSED_HEADERS = 'retry-after, x-request-id';
 const PREFLIGHT_MAX_AGE_S = 600;
 
 /**
  * Whether the page may. A request without `Origin` isn't from a page; a page we served ourselves (its origin's host is the `Host` it
- * asked) may; others when listed in `listen.origins`, exactly.
+ * asked) may, over TLS when it came so; others when listed in `listen.origins`, exactly.
  */
-export function isAllowedOrigin({ headers: { origin, host } }: IncomingMessage, origins: readonly string[]): boolean {
+export function isAllowedOrigin({ headers, socket }: IncomingMessage, origins: readonly string[]): boolean {
+  const { origin, host } = headers;
   if (origin === undefined || origins.includes(origin)) return true;
-  return host !== undefined && URL.canParse(origin) && new URL(origin).host === host.toLowerCase();
+  if (host === undefined || !URL.canParse(origin)) return false;
+  const { protocol, host: ownHost } = new URL(origin);
+  // Without TLS of our own a proxy before us may have it.
+  return ownHost === host.toLowerCase() && (protocol === 'https:' || !isTls(socket));
+}
+
+/** Whether the connection is encrypted by this process itself. */
+export function isTls(socket: Socket): boolean {
+  return 'encrypted' in socket && socket.encrypted === true;
 }
 
 /** Lets pages of the listed origins read the answer (CORS, https://fetch.spec.whatwg.org/#http-cors-protocol). Without cookies. */
@@ -34,10 +44,14 @@ export function setCorsHeaders(req: IncomingMessage, res: ServerResponse, origin
  * same origin as far as the browser knows; its own name in `Host` gives it away.
  */
 export function isLoopbackHost(host: string | undefined): boolean {
-  // Nothing but a host and a port: `name@127.0.0.1` would parse, too.
-  if (host === undefined || !/^[\w.:[\]-]+$/.test(host) || !URL.canParse(`http://${host}`)) return false;
+  if (!isHost(host)) return false;
   const { hostname } = new URL(`http://${host}`);
   return (
     hostname === 'localhost' || hostname.endsWith('.localhost') || hostname === '[::1]' || /^127(\.\d+){3}$/.test(hostname)
   );
+}
+
+/** A host and perhaps a port, and nothing else that a URL may have there: `name@127.0.0.1` would parse, too. */
+export function isHost(host: string | undefined): host is string {
+  return host !== undefined && /^[\w.:[\]-]+$/.test(host) && URL.canParse(`http://${host}`);
 }
