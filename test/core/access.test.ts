@@ -5,6 +5,7 @@ import type { Caller } from '../../src/core/answers.js';
 import type { HostProfile } from '../../src/core/ports.js';
 import { AccessError, ProblemError } from '../../src/core/problems.js';
 import type { Root } from '../../src/core/remote-path.js';
+import { problemOf } from '../support/problems.js';
 import { realHashing } from '../support/real-hashing.js';
 import { hostProfile } from '../support/sshd-host.js';
 
@@ -17,16 +18,6 @@ function profile(own: Partial<HostProfile> = {}): HostProfile {
 
 function decideOn(profiles: readonly HostProfile[], caller: Caller, operation: Operation, file?: typeof FILE) {
   return decide({ profiles, hashing: realHashing }, caller, { operation, ...(file && { file }) });
-}
-
-function problemOf(work: () => unknown) {
-  try {
-    work();
-  } catch (error) {
-    if (error instanceof ProblemError) return error.problem;
-    throw error;
-  }
-  throw new Error('nothing was refused');
 }
 
 describe('who may use a host', () => {

@@ -7,8 +7,9 @@ import {
   parseContentDigest,
   parseFileRef,
 } from '../../src/core/file-ref.js';
-import { InputError, ProblemError } from '../../src/core/problems.js';
+import { InputError } from '../../src/core/problems.js';
 import type { RemotePath } from '../../src/core/remote-path.js';
+import { problemOf } from '../support/problems.js';
 import { realHashing } from '../support/real-hashing.js';
 import { hostProfile } from '../support/sshd-host.js';
 
@@ -55,16 +56,6 @@ describe('identity of an upload', () => {
     expect(other.id).not.toBe(identityOf('h', '/a', 'p', 'c').id);
   });
 });
-
-function problemOf(work: () => unknown) {
-  try {
-    work();
-  } catch (error) {
-    if (error instanceof ProblemError) return error.problem;
-    throw error;
-  }
-  throw new Error('nothing was refused');
-}
 
 describe('a file that a client names', () => {
   const parse = (file: { hostId?: string; fullPath?: string; hashCode?: string }) =>

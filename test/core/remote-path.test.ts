@@ -10,6 +10,7 @@ import {
   pathFlaw,
   pathsBetween,
 } from '../../src/core/remote-path.js';
+import { seededRandom } from '../support/seeded-random.js';
 
 const path = (text: string) => text as RemotePath;
 
@@ -112,17 +113,6 @@ it('whatever is accepted is the same text and splits into names a host can store
   expect(acceptedCount).toBeGreaterThan(1_000);
   expect(acceptedCount).toBeLessThan(19_000);
 });
-
-/** mulberry32 */
-function seededRandom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 describe('joinPath', () => {
   it('puts names below a directory', () => {

@@ -9,6 +9,7 @@ import { BOUNDARY, MULTIPART_TYPE, PREFLIGHT, file, map, multipart, operations }
 import type { GatewayProcess } from './gateway-process.js';
 import { startGatewayProcess } from './gateway-process.js';
 import { OutsideClient } from './outside-client.js';
+import { seededRandom } from './seeded-random.js';
 
 const WATCH = fileURLToPath(new URL('watch-built-ins.mjs', import.meta.url));
 const AT_ONCE = 25;
@@ -40,15 +41,10 @@ interface Report {
 
 type Random = (below: number) => number;
 
-/** mulberry32: integers from 0 to `below` - 1. */
+/** Integers from 0 to `below` - 1. */
 export function randomFrom(seed: number): Random {
-  let state = seed;
-  return (below) => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return (((t ^ (t >>> 14)) >>> 0) % below) | 0;
-  };
+  const random = seededRandom(seed);
+  return (below) => Math.floor(random() * below);
 }
 
 /** Starts a gateway over an embedded host, sends `bodies` broken ones with this seed, and ends it. */
