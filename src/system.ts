@@ -55,10 +55,13 @@ function youngCollector(): () => void {
   return () => gc({ type: 'minor' });
 }
 
+/** Of lines that whoever reads them doesn't take; further ones are lost rather than the process. */
+const MAX_UNWRITTEN_BYTES = 16 * 1024 * 1024;
+
 /** Lines of JSON on standard error, so that standard output is free for what a person asked for. */
 export function createLog(level: string): Log {
   const options = { level, base: null, serializers: { err: pino.stdSerializers.errWithCause } };
-  const destination = pino.destination({ dest: 2, sync: false });
+  const destination = pino.destination({ dest: 2, sync: false, maxLength: MAX_UNWRITTEN_BYTES });
   return pino(options, { write: (line) => void destination.write(visible(line)) });
 }
 
@@ -76,9 +79,12 @@ const INVISIBLE = /[\u007f-\u009f\p{Cf}\p{Zl}\p{Zp}]/gu;
 
 /** The same JSON, with such characters as escapes, so that no name or path can make a line look like another. */
 export function visible(json: string): string {
-  return json.replace(INVISIBLE, (character) =>
-    Array.from({ length: character.length }, (_, at) => `\\u${character.charCodeAt(at).toString(16).padStart(4, '0')}`).join(
-      '',
-    ),
-  );
+  return json.replace(INVISIBLE, (character) => {
+    const first = escapeOf(character.charCodeAt(0));
+    return character.length === 1 ? first : first + escapeOf(character.charCodeAt(1));
+  });
+}
+
+function escapeOf(code: number): string {
+  return `\\u${code.toString(16).padStart(4, '0')}`;
 }

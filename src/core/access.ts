@@ -16,6 +16,9 @@ export interface AccessRequest {
   readonly hostId?: string;
 }
 
+/** As configurations have them at most. */
+const MAX_HOST_ID = 63;
+
 /** Calls that keep an upload going, without making, showing or ending anything. All others want to know again who is there. */
 const BY_TICKET: readonly Operation[] = ['dirInfo', 'uploadChunk', 'mergeProgress'];
 
@@ -31,7 +34,7 @@ export function decide(
   if (caller.ticketFor !== undefined) checkTicket(caller.ticketFor, operation, file && fileKey(hashing, file));
   const accesses = profiles.filter(({ id }) => hostId === undefined || id === hostId).flatMap((each) => accessTo(each, caller));
   if (hostId !== undefined && accesses.length === 0) {
-    throw new ProblemError(refused('HOST_UNKNOWN', `no host ${JSON.stringify(hostId)}`));
+    throw new ProblemError(refused('HOST_UNKNOWN', `no host ${JSON.stringify(hostId.slice(0, MAX_HOST_ID))}`));
   }
   return accesses;
 }

@@ -31,7 +31,7 @@ export function audited(longshore: Longshore, audit: Audit): Longshore {
   return {
     hosts: (caller) => calling({ action: 'hosts', caller }, () => longshore.hosts(caller)),
     uploads: (caller, input) => {
-      const details = input.hostId === undefined ? {} : { hostId: input.hostId };
+      const details = input.hostId === undefined ? {} : { hostId: short(input.hostId) };
       return calling({ action: 'uploads', caller, details }, () => longshore.uploads(caller, input));
     },
     uploadStatus: (caller, input) => {
@@ -70,6 +70,13 @@ export function mergeEvent(
 }
 
 const DONE = 'done';
+/** Of any text: as long as a path may be. */
+const MAX_LETTERS = 4_096;
+
+/** What nobody has checked yet may be as long as a request. */
+function short(text: string): string {
+  return text.length <= MAX_LETTERS ? text : `${text.slice(0, MAX_LETTERS)}…`;
+}
 
 function eventOf({ action, caller, file, details }: About, result: string, more?: Details): AuditEvent {
   const { person, request, ticketFor } = caller;
@@ -80,7 +87,7 @@ function eventOf({ action, caller, file, details }: About, result: string, more?
     person,
     ...(request && { requestId: request.id }),
     ...(request?.address !== undefined && { address: request.address }),
-    ...(file && { hostId: file.hostId, fullPath: file.fullPath, hashCode: file.hashCode }),
+    ...(file && { hostId: short(file.hostId), fullPath: short(file.fullPath), hashCode: short(file.hashCode) }),
     ...(Object.keys(own).length > 0 && { details: own }),
   };
 }

@@ -1,7 +1,7 @@
 // Taking one chunk: its lease, the way to the host, and what was there already.
 import { Arrivals } from './arrivals.js';
 import type { Arrival } from './arrivals.js';
-import { KeptFree, bookReceived } from './bookkeeping.js';
+import { ChunkBooks } from './bookkeeping.js';
 import type { Caller, UploadChunkAnswer, UploadChunkInput } from './answers.js';
 import type { ChunkPlan, ReceivedMap } from './chunks.js';
 import { checkIndex, chunkPlan } from './chunks.js';
@@ -21,12 +21,12 @@ export class ChunkService {
   readonly #services: Services;
   readonly #inFlight = new Map<string, number>();
   readonly #arrivals: Arrivals;
-  readonly #keptFree: KeptFree;
+  readonly #books: ChunkBooks;
 
   constructor(services: Services) {
     this.#services = services;
     this.#arrivals = new Arrivals(services);
-    this.#keptFree = new KeptFree(services);
+    this.#books = new ChunkBooks(services);
   }
 
   async put(caller: Caller, input: UploadChunkInput): Promise<UploadChunkAnswer> {
@@ -55,7 +55,7 @@ export class ChunkService {
   }
 
   async #takeChunk(call: UploadCall, input: UploadChunkInput): Promise<UploadChunkAnswer> {
-    const noRoom = await this.#keptFree.check(this.#services, call);
+    const noRoom = await this.#books.objection(this.#services, call);
     if (noRoom !== undefined) return noRoom;
     const chunk = { ...input, ...countedPieces(input.pieces) };
     try {
@@ -134,7 +134,7 @@ export class ChunkService {
       index,
       arriving: arriving(),
     });
-    if (!alreadyStored) await bookReceived(this.#services, staged, { bytes: uploadedBytes, count: uploadedCount });
+    if (!alreadyStored) await this.#books.received(this.#services, call, staged, uploadedBytes);
     return { kind: 'ChunkStored', index, digest, alreadyStored, uploadedBytes, uploadedCount };
   }
 

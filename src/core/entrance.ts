@@ -1,6 +1,6 @@
 // Who may go on with an upload: claims, what is left of them on the host when they were lost, and uploads that ended already.
 import type { UploadFinished } from './answers.js';
-import { bookStaged } from './bookkeeping.js';
+import { book, strikeOut } from './bookkeeping.js';
 import type { ReceivedMap } from './chunks.js';
 import type { TakeOutcome } from './lease.js';
 import type { Claim, ClaimOutcome } from './ports.js';
@@ -94,21 +94,29 @@ async function openStaged(
   const found = await assembly[by](host, identity, target);
   if (found !== undefined) return found;
   if (claim.declared !== undefined) {
+    await bookBegun(services, call, claim.declared.size);
     const { staged, isNew } = await assembly.open(host, identity, target, claim.declared);
     const holder = await services.locks.holder(identity.targetKey);
     const isHeld = holder?.upload === identity.uploadKey && (holder.since === claim.since || holder.declared !== undefined);
     // A claim that is gone may have been forgotten by the store; an end that was told may not.
     if (isHeld || !isOver(await feed.last(identity.id))) {
       // What was counted was in another directory.
-      if (isNew) await Promise.all([feed.forgetReceived(identity.id), bookStaged(services, call)]);
+      if (isNew) await feed.forgetReceived(identity.id);
       return staged;
     }
     // Given up or published since this call came in, through another process, which can't have seen what was made here.
     if (isNew) await staged.discard();
+    await strikeOut(services, identity);
   }
   const last = await feed.last(identity.id);
   if (last?.phase === 'ABORTED') throw new ProblemError(refused('ABORTED', 'this upload was aborted'));
   throw new ProblemError(refused('UPLOAD_UNKNOWN', 'no such upload is under way; begin with uploadStatus'));
+}
+
+/** The line that `uploadStatus` wrote may have lapsed, or be of another size: so what the person may have decides once more. */
+async function bookBegun(services: Services, call: UploadCall, sizeBytes: number): Promise<void> {
+  const booking = await book(services, call, { sizeBytes, uploadedBytes: undefined });
+  if (booking.kind !== 'booked') throw new ProblemError(booking);
 }
 
 function isOver(last: MergeProgress | undefined): boolean {

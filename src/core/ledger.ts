@@ -6,9 +6,9 @@ export interface Entry {
   /** Of its identity. */
   readonly id: string;
   readonly sizeBytes: number;
-  /** Whether anything of it is on its host. Until then it is a claim and nothing more. */
+  /** Whether anything of its content is on its host. Until then it is a claim and nothing more. */
   readonly isStaged: boolean;
-  /** How long it stays in the books when nothing more is heard of it. */
+  /** How long it stays in the person's book when nothing more is heard of it. */
   readonly ttlMs: number;
   /** Where the rest of it will lie; undefined where the host can't tell. */
   readonly space?: {
@@ -18,6 +18,8 @@ export interface Entry {
     readonly neededBytes: number;
     /** Bytes that may be written there in all, this upload's and others'. */
     readonly freeBytes: number;
+    /** How long that is promised when nothing more is heard of it. */
+    readonly ttlMs: number;
   };
 }
 
@@ -38,16 +40,14 @@ export type EntryOutcome =
 
 /**
  * Each call is one atomic step. `COORDINATION_UNAVAILABLE` as with locks. A store that loses its memory loses the books; entries come
- * back as uploads are asked about.
+ * back as uploads are asked about, and with their chunks.
  */
 export interface Ledger {
-  /** Enters an upload, or what is new about it, when bounds and space allow; else the books stay as they are. Idempotent. */
-  enter(entry: Entry, bounds: LedgerBounds): Promise<EntryOutcome>;
-  /** What is new about an upload, if it is in the books. */
-  update(
-    upload: Pick<Entry, 'person' | 'id'>,
-    news: Partial<Pick<Entry, 'isStaged' | 'ttlMs'>> & { readonly neededBytes?: number },
-  ): Promise<void>;
+  /**
+   * Enters an upload, or what is new about it, when bounds and space allow; else the books stay as they are. Idempotent. Without
+   * bounds nothing is refused: for what is there already.
+   */
+  enter(entry: Entry, bounds?: LedgerBounds): Promise<EntryOutcome>;
   /** Strikes it out. Idempotent. */
   leave(upload: Pick<Entry, 'person' | 'id'>): Promise<void>;
 }

@@ -2,6 +2,7 @@
 import { clean, doneProgress, failedProgress, finishUpload, releaseClaim } from './ending.js';
 import { claimKey, finishedAnswer, lockedProblem } from './entrance.js';
 import { mergeEvent } from './audit.js';
+import { strikeOut } from './bookkeeping.js';
 import { identify } from './file-ref.js';
 import type { UploadIdentity } from './file-ref.js';
 import { Lease, LeaseLost, MERGE_LEASE_MS, TOKEN_BYTES } from './lease.js';
@@ -74,6 +75,7 @@ async function mergeOn(options: MergeOptions): Promise<void> {
     // A run before this one may not have come to what follows.
     await reporter.end(doneProgress(finished));
     if (staged !== undefined) await clean(services, staged);
+    await strikeOut(services, identity);
     return releaseClaim(services, identity);
   }
   const request = (await staged?.mergeRequest()) ?? (staged && (await restoreRequest(services, staged)));

@@ -4,6 +4,8 @@ import { isFault } from './problems.js';
 import { isPersonal, isSafeName, isWithin, joinPath, pathsBetween, rootOf, sharedPart } from './remote-path.js';
 import type { RemotePath, Root } from './remote-path.js';
 
+const LOOKS_AT_ONCE = 8;
+
 /** A path as a client named it, and who did: roots may be a person's own. */
 export interface WhereTo {
   readonly path: RemotePath;
@@ -30,10 +32,31 @@ export async function everyRoot(host: Host): Promise<readonly RemotePath[]> {
       const shared = sharedPart(root);
       if ((await host.realPath(shared)) === undefined) return [];
       const persons = (await host.list(shared)).filter(({ kind, name }) => kind === 'directory' && isSafeName(name));
-      return present(persons.map(({ name }) => canonicalRoot(host, root, name)));
+      return rootsOf(
+        host,
+        root,
+        persons.map(({ name }) => name),
+      );
     }),
   );
   return roots.flat();
+}
+
+/** A few at a time: there may be many thousands. A directory that isn't ours to look into, such as lost+found, is nobody's. */
+async function rootsOf(host: Host, root: Root, persons: readonly string[]): Promise<readonly RemotePath[]> {
+  const roots: RemotePath[] = [];
+  for (let at = 0; at < persons.length; at += LOOKS_AT_ONCE) {
+    const found = persons.slice(at, at + LOOKS_AT_ONCE).map(async (person) => {
+      try {
+        return await canonicalRoot(host, root, person);
+      } catch (error) {
+        if (!isFault(error, 'PERMISSION_DENIED', 'FAILURE')) throw error;
+        return undefined;
+      }
+    });
+    roots.push(...(await present(found)));
+  }
+  return roots;
 }
 
 async function canonicalRoot(host: Host, root: Root, person: string): Promise<RemotePath | undefined> {

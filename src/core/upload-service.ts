@@ -45,7 +45,10 @@ export class UploadService {
     const chunkSize = chooseChunkSize(input.size, input.chunkSize, this.#services.limits);
     return onHost<UploadStatusAnswer>(this.#services, { caller, operation: 'uploadStatus', file: input.file }, async (call) => {
       const finished = await finishedAnswer(this.#services, call);
-      if (finished !== undefined) return sameSize(finished, input.size);
+      if (finished !== undefined) {
+        await strikeOut(this.#services, call.identity);
+        return sameSize(finished, input.size);
+      }
       const answer = await this.#unfinishedStatus(call, input, chunkSize);
       if (answer.kind === 'UploadResumable') return answer;
       // It may have been published since this call came in: what is in the way is this very content, or what was staged is cleaned.
@@ -73,12 +76,18 @@ export class UploadService {
     if (!booking.isNew) return this.#claim(call, input, { chunkSize, holder, staged, received });
     try {
       const answer = await this.#claim(call, input, { chunkSize, holder, staged, received });
-      if ('code' in answer) await strikeOut(this.#services, call.identity);
+      if ('code' in answer) await this.#strikeOutUnclaimed(call);
       return answer;
     } catch (error) {
-      await strikeOut(this.#services, call.identity);
+      await this.#strikeOutUnclaimed(call);
       throw error;
     }
+  }
+
+  /** Unless the same call, made twice, got the claim the other time. */
+  async #strikeOutUnclaimed(call: UploadCall): Promise<void> {
+    const holder = await this.#services.locks.holder(call.identity.targetKey).catch(() => undefined);
+    if (holder?.upload !== call.identity.uploadKey) await strikeOut(this.#services, call.identity);
   }
 
   async #claim(

@@ -53,26 +53,14 @@ export class MemoryLedger implements Ledger {
     return [...this.#persons.values(), ...this.#spaces.values()].reduce((sum, { lines }) => sum + lines.size, 0);
   }
 
-  async enter(entry: Entry, bounds: LedgerBounds): Promise<EntryOutcome> {
+  async enter(entry: Entry, bounds?: LedgerBounds): Promise<EntryOutcome> {
     this.#sweepSometimes();
+    if (bounds === undefined) return this.#enter(entry);
     const refusal = refusalOf(entry, bounds, this.#books(entry));
     if (refusal === undefined) return this.#enter(entry);
     // Only now: most calls come nowhere near a bound.
     this.#sweep();
     return refusalOf(entry, bounds, this.#books(entry)) ?? this.#enter(entry);
-  }
-
-  async update(upload: Pick<Entry, 'person' | 'id'>, news: Parameters<Ledger['update']>[1]): Promise<void> {
-    const { person, id } = upload;
-    const line = this.#persons.get(person)?.lines.get(id);
-    const now = this.#clock.now();
-    if (line === undefined || line.until <= now) return;
-    const { isStaged = line.isStaged, ttlMs, neededBytes } = news;
-    const until = ttlMs === undefined ? line.until : now + ttlMs;
-    this.#persons.get(person)?.write(id, { ...line, isStaged, until });
-    const space = line.spaceKey === undefined ? undefined : this.#spaces.get(line.spaceKey);
-    const promised = space?.lines.get(id);
-    if (promised !== undefined) space?.write(id, { ...promised, isStaged, until, bytes: neededBytes ?? promised.bytes });
   }
 
   async leave({ person, id }: Pick<Entry, 'person' | 'id'>): Promise<void> {
@@ -98,7 +86,7 @@ export class MemoryLedger implements Ledger {
     if (known?.spaceKey !== undefined && known.spaceKey !== space?.key) this.#spaces.get(known.spaceKey)?.strike(id);
     const until = now + entry.ttlMs;
     books.person.write(id, { until, isStaged, bytes: sizeBytes, spaceKey: space?.key });
-    books.space?.write(id, { until, isStaged, bytes: space?.neededBytes ?? 0 });
+    if (space !== undefined) books.space?.write(id, { until: now + space.ttlMs, isStaged, bytes: space.neededBytes });
     return { kind: 'entered', isNew };
   }
 

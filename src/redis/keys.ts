@@ -42,12 +42,17 @@ export class Keys {
 
   /** What a person has under way. */
   personBook(person: string): string {
-    return `${this.prefix}:uploads:${person}`;
+    return `${this.prefix}:uploads:${this.part(person)}`;
   }
 
   /** What is promised of a file system's space. */
   spaceBook(space: string): string {
     return `${this.prefix}:space:${space}`;
+  }
+
+  /** What somebody else chose, as a part of a key that ends nowhere else: without colons. */
+  part(text: string): string {
+    return encodeURIComponent(text);
   }
 
   /** The channel on which an upload's states are told. */

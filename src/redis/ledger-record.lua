@@ -31,7 +31,8 @@ local function strike(book, id)
   if not line then return end
   redis.call('HDEL', book, id)
   redis.call('ZREM', lapses(book), id)
-  redis.call('HINCRBY', book, 'bytes', text(-line.bytes))
+  -- Not the negative: that of zero is printed as "-0", which HINCRBY refuses.
+  redis.call('HINCRBY', book, 'bytes', text(0 - line.bytes))
   if line.staged == '0' then redis.call('HINCRBY', book, 'claims', -1) end
 end
 

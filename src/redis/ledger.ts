@@ -11,30 +11,29 @@ type Upload = Pick<Entry, 'person' | 'id'>;
 export class RedisLedger implements Ledger {
   readonly #redis: RedisConnection;
   readonly #enter = loadScript('ledger-record', 'ledger-enter');
-  readonly #update = loadScript('ledger-record', 'ledger-update');
   readonly #leave = loadScript('ledger-record', 'ledger-leave');
 
   constructor(options: { readonly redis: RedisConnection }) {
     this.#redis = options.redis;
   }
 
-  async enter(entry: Entry, bounds: LedgerBounds): Promise<EntryOutcome> {
+  async enter(entry: Entry, bounds?: LedgerBounds): Promise<EntryOutcome> {
     const { sizeBytes, isStaged, ttlMs, space } = entry;
     const reply = await this.#run(this.#enter, entry, [
       ...[sizeBytes, isStaged ? '1' : '0', Math.ceil(ttlMs)],
-      ...[space?.key ?? '', space?.neededBytes ?? 0, space?.freeBytes ?? 0],
-      ...[bounds.uploadsPerPerson, bounds.bytesPerPerson, bounds.claimsPerPerson],
+      ...[
+        this.#redis.keys.part(space?.key ?? ''),
+        space?.neededBytes ?? 0,
+        space?.freeBytes ?? 0,
+        Math.ceil(space?.ttlMs ?? 0),
+      ],
+      ...[bounds?.uploadsPerPerson ?? '', bounds?.bytesPerPerson ?? '', bounds?.claimsPerPerson ?? ''],
     ]);
     const [kind, first, used] = Array.isArray(reply) ? reply.map(String) : [];
     if (kind === 'entered') return { kind, isNew: first === '1' };
     if (kind === 'exceeded' && isBound(first)) return { kind, bound: first, used: Number(used) };
     if (kind === 'no-space') return { kind, promisedBytes: Number(first) };
     throw unavailable(new Error(`unexpected answer ${String(kind)}`));
-  }
-
-  async update(upload: Upload, { isStaged, ttlMs, neededBytes }: Parameters<Ledger['update']>[1]): Promise<void> {
-    const staged = isStaged === undefined ? '' : isStaged ? '1' : '0';
-    await this.#run(this.#update, upload, [staged, ttlMs === undefined ? '' : Math.ceil(ttlMs), neededBytes ?? '']);
   }
 
   async leave(upload: Upload): Promise<void> {

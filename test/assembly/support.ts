@@ -43,6 +43,7 @@ export interface TestServices {
   readonly assembly: HostAssembly;
   readonly hosts: HostRepository;
   readonly locks: MemoryLockRepository;
+  readonly ledger: MemoryLedger;
   readonly queue: MemoryMergeQueue;
   readonly feed: MemoryProgressFeed;
   /** Another process as far as anything remembers: same host, same claims. */
@@ -56,6 +57,7 @@ export async function startServices(options: SshHostOptions, clock: Clock = real
   const hosts = createHostRepository({ hosts: [options], clock: realClock, log });
   const locks = new MemoryLockRepository({ clock: realClock });
   const feed = new MemoryProgressFeed({ clock: realClock, ttlMs: LIMITS.stagingTtlMs });
+  const ledger = new MemoryLedger({ clock: realClock });
   const queues: MemoryMergeQueue[] = [];
   const services: { onHost: Interception } = { onHost: (_method, _args, proceed) => proceed() };
   const build = () => {
@@ -67,14 +69,25 @@ export async function startServices(options: SshHostOptions, clock: Clock = real
       use: (id, work) => hosts.use(id, (host) => work(intercepted(host, () => services.onHost))),
       close: () => hosts.close(),
     };
-    const books = { ledger: new MemoryLedger({ clock: realClock }), audit: keptAudit() };
-    const roles = { ...books, hosts: intercepting, locks, feed, queue, assembly, clock: realClock, hashing: realHashing, log };
+    const roles = {
+      ledger,
+      audit: keptAudit(),
+      hosts: intercepting,
+      locks,
+      feed,
+      queue,
+      assembly,
+      clock: realClock,
+      hashing: realHashing,
+      log,
+    };
     return { queue, assembly, longshore: createLongshore({ ...roles, limits: LIMITS }) };
   };
   return Object.assign(services, {
     ...build(),
     hosts,
     locks,
+    ledger,
     feed,
     another: async () => Promise.resolve(build()),
     close: async () => {

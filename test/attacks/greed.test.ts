@@ -1,18 +1,19 @@
 // One person takes more than a share: uploads, bytes, claims, room on the host.
-import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { existsSync, readdirSync, rmSync, statfsSync } from 'node:fs';
 import { request } from 'node:http';
 import type { ClientRequest, IncomingMessage } from 'node:http';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { startCluster } from '../support/cluster.js';
 import type { TestGateway } from '../support/gateway.js';
 import { startTestGateway } from '../support/gateway.js';
+import type { FileRef } from '../support/outside-client.js';
 import { OutsideClient } from '../support/outside-client.js';
+import { startSshd } from '../support/sshd.js';
+import { sshdHostOptions } from '../support/sshd-host.js';
+import { startServices, useServices } from '../assembly/support.js';
 
 const CHUNK = 65_536;
 const MIB = 2 ** 20;
@@ -38,7 +39,7 @@ describe('a person’s unfinished uploads', () => {
     const ann = new OutsideClient(gateway, 'many');
     const begin = async (name: string) => {
       const status = await ann.status(ref(name), 10);
-      if (status.__typename === 'UploadReady') await ann.dirInfo(ref(name));
+      if (status.__typename === 'UploadReady') await ann.chunk(ref(name), 1, Buffer.alloc(10));
       return status;
     };
     for (const name of ['m1', 'm2', 'm3']) expect(await begin(name)).toMatchObject(ready);
@@ -46,7 +47,7 @@ describe('a person’s unfinished uploads', () => {
     expect(await ann.status(ref('m2'), 10)).toMatchObject({ __typename: 'UploadResumable' });
     await ann.abort(ref('m1'));
     expect(await begin('m4')).toMatchObject(ready);
-    expect(await ann.put(ref('m2'), randomBytes(10))).toMatchObject({ phase: 'DONE' });
+    expect(await ann.put(ref('m2'), Buffer.alloc(10))).toMatchObject({ phase: 'DONE' });
     expect(await begin('m5')).toMatchObject(ready);
     expect(await begin('m6')).toMatchObject(exceeded());
     expect(await new OutsideClient(gateway, 'others').status(ref('m6'), 10)).toMatchObject(ready);
@@ -86,62 +87,52 @@ describe('a person’s unfinished uploads', () => {
 });
 
 describe('the room of a host', () => {
-  let gateway: TestGateway;
-  const MARGIN = 256 * MIB;
-  /** Of the file system that the host's directory is on. */
-  const free = () => {
-    const { bavail, bsize } = statfsSync(tmpdir());
-    return bavail * bsize;
-  };
-
-  beforeAll(async () => {
-    gateway = await startTestGateway({ host: [`keepFree: ${free() - MARGIN}B`] });
+  /** What the host says is free, and what is to be kept of it. */
+  let freeBytes: number;
+  const KEPT = 1_000 * MIB;
+  const { services, upload, present } = useServices(async () => {
+    const sshd = await startSshd();
+    const options = sshdHostOptions(sshd);
+    const profile = { ...options.profile, keepFreeBytes: KEPT };
+    const services = await startServices({ ...options, profile });
+    freeBytes = KEPT + 100 * MIB;
+    services.onHost = (method, _args, proceed) =>
+      method === 'space' ? Promise.resolve({ fileSystem: '1', freeBytes }) : proceed();
+    return { place: { hostId: 'sshd', root: sshd.root }, services, stop: () => sshd.stop() };
   });
-  afterAll(() => gateway.stop());
-
-  const ref = (name: string) => ({ hostId: 'sshd', fullPath: join(gateway.sshd.root, name), hashCode: name });
+  const status = (person: string, file: FileRef, size: number) =>
+    services().longshore.uploadStatus({ person, groups: [] }, { file, size, ifExists: 'ASK', takeOver: false });
+  const noRoom = { kind: 'Refused', code: 'NOT_ENOUGH_SPACE', retryable: true };
 
   it('is not taken to the last byte', async () => {
-    const ann = new OutsideClient(gateway);
-    expect(await ann.status(ref('too-much'), 2 * MARGIN)).toMatchObject({ code: 'NOT_ENOUGH_SPACE', retryable: true });
-    expect(existsSync(join(gateway.sshd.root, '.longshore'))).toBe(false);
-    expect(await ann.put(ref('little'), randomBytes(10))).toMatchObject({ phase: 'DONE' });
+    const { file } = upload('film', randomBytes(1));
+    expect(await status('ann', file, 100 * MIB + 1)).toMatchObject(noRoom);
+    expect(present()).toEqual([]);
+    expect(await status('ann', file, 100 * MIB)).toMatchObject({ kind: 'UploadReady' });
   });
 
   it('is promised once', async () => {
-    const [ann, bob] = [new OutsideClient(gateway, 'ann'), new OutsideClient(gateway, 'bob')];
-    const large = 0.75 * MARGIN;
-    expect(await ann.status(ref('first'), large)).toMatchObject(ready);
-    expect(await bob.status(ref('second'), large)).toMatchObject({ code: 'NOT_ENOUGH_SPACE', retryable: true });
-    await ann.abort(ref('first'));
-    expect(await bob.status(ref('second'), large)).toMatchObject(ready);
-    await bob.abort(ref('second'));
+    const [first, second] = [upload('first', randomBytes(1)).file, upload('second', randomBytes(1)).file];
+    expect(await status('ann', first, 60 * MIB)).toMatchObject({ kind: 'UploadReady' });
+    expect(await status('bob', second, 60 * MIB)).toMatchObject(noRoom);
+    await services().longshore.abortUpload({ person: 'ann', groups: [] }, first);
+    expect(await status('bob', second, 60 * MIB)).toMatchObject({ kind: 'UploadReady' });
   });
 
   it('that somebody else takes is refused to the chunks that still come, and these are kept for later', async () => {
-    const ann = new OutsideClient(gateway);
-    await ann.status(ref('on-its-way'), 2 * CHUNK, { chunkSize: CHUNK });
-    expect(await ann.chunk(ref('on-its-way'), 1, randomBytes(CHUNK))).toMatchObject({ __typename: 'ChunkStored' });
-    const hog = join(gateway.sshd.root, 'hog');
-    execFileSync('fallocate', ['-l', String(2 * MARGIN), hog]);
-    onTestFinished(() => rmSync(hog, { force: true }));
+    const film = upload('film', randomBytes(2 * CHUNK));
+    await film.status(services().longshore);
+    expect(await film.put(services().longshore, 1)).toMatchObject({ kind: 'ChunkStored' });
+    freeBytes = KEPT;
+    const soon = { timeout: 15_000, interval: 500 };
     await vi.waitFor(
-      async () => {
-        const answer = await ann.chunk(ref('on-its-way'), 2, randomBytes(CHUNK + 1));
-        expect(answer).toMatchObject({ code: 'NOT_ENOUGH_SPACE', retryable: true });
-      },
-      { timeout: 15_000, interval: 500 },
+      async () => expect(await film.put(services().longshore, 2, { bytes: Buffer.of(1) })).toMatchObject(noRoom),
+      soon,
     );
-    rmSync(hog);
-    await vi.waitFor(
-      async () => {
-        const answer = await ann.chunk(ref('on-its-way'), 2, randomBytes(CHUNK));
-        expect(answer).toMatchObject({ __typename: 'ChunkStored', uploadedCount: 2 });
-      },
-      { timeout: 15_000, interval: 500 },
-    );
-    await ann.abort(ref('on-its-way'));
-    expect(readdirSync(gateway.sshd.root)).toEqual(['little']);
+    freeBytes = KEPT + MIB;
+    await vi.waitFor(async () => {
+      expect(await film.put(services().longshore, 2)).toMatchObject({ kind: 'ChunkStored', uploadedCount: 2 });
+    }, soon);
   }, 60_000);
 });
 

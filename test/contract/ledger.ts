@@ -74,7 +74,7 @@ export function ledgerContract(name: string, start: () => Promise<LedgerUnderTes
       for (const id of ['a', 'b']) expect(await enter(id, claim)).toMatchObject(entered);
       expect(await enter('c', claim)).toEqual(exceeded('claimsPerPerson', 2));
       expect(await enter('d')).toMatchObject(entered);
-      await ledger.update(entry('a'), { isStaged: true });
+      expect(await enter('a', { isStaged: true })).toMatchObject(entered);
       expect(await enter('c', claim)).toMatchObject(entered);
     });
 
@@ -84,20 +84,43 @@ export function ledgerContract(name: string, start: () => Promise<LedgerUnderTes
       await books.advance(HOUR_MS / 2);
       expect(await enter('e')).toMatchObject({ isNew: true });
       expect(await enter('f')).toEqual(exceeded('uploadsPerPerson', 4));
-      await ledger.update(entry('a'), { ttlMs: HOUR_MS });
+      await enter('a');
       await books.advance(HOUR_MS * 0.75);
       // Of those, a was heard of, and e came late.
       for (const id of ['f', 'g']) expect(await enter(id)).toMatchObject(entered);
       expect(await enter('h')).toEqual(exceeded('uploadsPerPerson', 4));
     });
 
-    it('knows nothing new of an upload that it doesn’t know', async () => {
-      await ledger.update(entry('a'), { isStaged: true, ttlMs: HOUR_MS, neededBytes: 5 });
-      expect(await enter('a')).toMatchObject({ isNew: true });
+    it('enters what is there already, whatever the bounds', async () => {
+      for (const id of ['a', 'b', 'c', 'd']) await enter(id, { sizeBytes: 250 });
+      expect(await ledger.enter(entry('e', { sizeBytes: 10_000 }))).toEqual({ kind: 'entered', isNew: true });
+      expect(await enter('f', { sizeBytes: 0 })).toEqual(exceeded('uploadsPerPerson', 5));
+    });
+
+    it('counts uploads without a byte, and what needs no more, as all others', async () => {
+      const space = { key: 'disk', neededBytes: 0, freeBytes: 0, ttlMs: HOUR_MS };
+      for (let round = 0; round < 3; round++) {
+        for (const id of ['a', 'b']) {
+          expect(await enter(id, { sizeBytes: 0, isStaged: false, space })).toMatchObject(entered);
+          expect(await enter(id, { sizeBytes: 0, space })).toMatchObject(entered);
+          await ledger.leave(entry(id));
+        }
+      }
+      for (const id of ['c', 'd']) expect(await enter(id, { isStaged: false })).toMatchObject(entered);
+      expect(await enter('e', { isStaged: false })).toEqual(exceeded('claimsPerPerson', 2));
+    });
+
+    it('keeps persons apart, whatever they are called', async () => {
+      for (const person of ['bob:until', 'bob', 'bob:bytes', 'bob}', '{bob', 'b%6fb']) {
+        for (const id of ['a', 'b', 'c', 'd']) expect(await enter(id, { person })).toMatchObject({ isNew: true });
+        expect(await enter('e', { person })).toEqual(exceeded('uploadsPerPerson', 4));
+      }
     });
 
     describe('of space', () => {
-      const on = (key: string, neededBytes: number, freeBytes = 1_000) => ({ space: { key, neededBytes, freeBytes } });
+      const on = (key: string, neededBytes: number, freeBytes = 1_000) => ({
+        space: { key, neededBytes, freeBytes, ttlMs: HOUR_MS },
+      });
 
       it('promises no byte twice, whoever asks', async () => {
         expect(await enter('a', on('disk', 600))).toMatchObject(entered);
@@ -114,14 +137,14 @@ export function ledgerContract(name: string, start: () => Promise<LedgerUnderTes
 
       it('needs no promise for what has arrived', async () => {
         await enter('a', on('disk', 600));
-        await ledger.update(entry('a'), { neededBytes: 100 });
+        await ledger.enter(entry('a', on('disk', 100)));
         expect(await enter('b', on('disk', 400, 500))).toMatchObject(entered);
         expect(await enter('c', on('disk', 1, 500))).toEqual({ kind: 'no-space', promisedBytes: 500 });
       });
 
       it('is free again when an upload leaves, lapses, or goes elsewhere', async () => {
         await enter('a', on('disk', 400));
-        await enter('b', { ...on('disk', 300), ttlMs: HOUR_MS / 4 });
+        await enter('b', { space: { key: 'disk', neededBytes: 300, freeBytes: 1_000, ttlMs: HOUR_MS / 4 } });
         await enter('c', on('disk', 300));
         expect(await enter('d', on('disk', 1))).toMatchObject({ kind: 'no-space' });
         await ledger.leave(entry('a'));
@@ -148,7 +171,7 @@ export function ledgerContract(name: string, start: () => Promise<LedgerUnderTes
     });
 
     it('leaves nothing behind', async () => {
-      const space = { key: 'disk', neededBytes: 1, freeBytes: 1_000 };
+      const space = { key: 'disk', neededBytes: 1, freeBytes: 1_000, ttlMs: HOUR_MS };
       for (const id of ['a', 'b', 'c']) await enter(id, { space });
       for (const id of ['a', 'b']) await ledger.leave(entry(id));
       await books.advance(2 * HOUR_MS);
