@@ -3,6 +3,7 @@
 import { randomBytes } from 'node:crypto';
 import { chownSync, existsSync, mkdirSync, readFileSync, statSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
+import { isObjectType } from 'graphql';
 import type { GraphQLObjectType } from 'graphql';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { loadSchema } from '../../src/graphql/schema.js';
@@ -74,6 +75,14 @@ describe('the operations', () => {
     ];
     const names = types.flatMap((type) => Object.keys(type?.getFields() ?? {}));
     expect(names.sort()).toEqual([...Object.keys(ABOUT_A_FILE), 'hosts', 'uploads'].sort());
+  });
+
+  it('are asked for every field of what they answer', () => {
+    const asked = readFileSync(new URL('../support/outside-client.ts', import.meta.url), 'utf8');
+    const types = Object.values(loadSchema().getTypeMap()).filter((type) => isObjectType(type) && !type.name.startsWith('__'));
+    const fields = types.flatMap((type) => Object.keys((type as GraphQLObjectType).getFields()));
+    expect(fields.length).toBeGreaterThan(80);
+    expect([...new Set(fields)].filter((field) => !new RegExp(`\\b${field}\\b`).test(asked))).toEqual([]);
   });
 });
 

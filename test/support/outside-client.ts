@@ -20,8 +20,8 @@ export const PROGRESS = `phase doneBytes totalBytes percent bytesPerSecond etaSe
 
 const STATUS = `query ($file: FileRef!, $size: ByteCount!, $chunkSize: Int, $ifExists: IfExists! = ASK, $ifMatch: String, $takeOver: Boolean! = false) {
   uploadStatus(file: $file, size: $size, chunkSize: $chunkSize, ifExists: $ifExists, ifMatch: $ifMatch, takeOver: $takeOver) { __typename
-  ... on UploadReady { claimedUntil chunkSize chunkCount }
-  ... on UploadResumable { claimedUntil chunkSize chunkCount uploadedBytes uploadedCount } ${FINISHED} ${PROBLEM} } }`;
+  ... on UploadReady { claimedUntil chunkSize chunkCount ticket }
+  ... on UploadResumable { claimedUntil chunkSize chunkCount uploadedBytes uploadedCount ticket } ${FINISHED} ${PROBLEM} } }`;
 const DIR_INFO = `query ($file: FileRef!, $first: Int! = 1000, $after: Int! = 0) { dirInfo(file: $file) { __typename
   ... on DirInfo { name dir dirHashCode size chunkSize chunkCount uploadedBytes uploadedCount chunkList strategy
     chunks(first: $first, after: $after) { index digest } missing { first last } } ${FINISHED} ${PROBLEM} } }`;
