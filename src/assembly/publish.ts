@@ -12,6 +12,7 @@ import { etagOf, fileExists, replaceObjection, resolveTarget } from '../core/tar
 import { move, openOurs, readSmall, removeFile, removeQuietly, replaceSmall, settled, withFile } from './files.js';
 import type { Intent } from './manifest.js';
 import { DATA, INTENT, keptName, parseIntent } from './manifest.js';
+import type { Taken } from './whereabouts.js';
 import { isSameFile, look, lookForOther, removeStrays, takeBack } from './whereabouts.js';
 
 export interface Publication {
@@ -134,13 +135,17 @@ async function settle(
     if (kept !== undefined) await removeFile(host, kept);
     return { kind: 'published', published: { ...verified, etag: etagOf(hashing, facts) } };
   }
-  const escaped = await takeBack({ host, clock, path, facts, output, ...(kept !== undefined && { kept }) });
+  const taken = await takeBack({ host, clock, hashing, path, facts, output, ...(kept !== undefined && { kept }) });
   if (kept !== undefined && kept !== output) await move(host, kept, output);
-  if (escaped === undefined) return { kind: 'refused', problem: SWAPPED };
-  const told =
-    escaped === 'taken-back' ? 'It was taken back from where that led.' : 'It may be where that led; it could not be found.';
-  const message = `a directory of the path was swapped for another in the instant in which the file was published. ${told}`;
-  return { kind: 'refused', problem: refused('TARGET_CHANGED', message), escaped };
+  if (taken === undefined) return { kind: 'refused', problem: SWAPPED };
+  const message = `a directory of the path was swapped for another in the instant in which the file was published. ${tell(taken)}`;
+  return { kind: 'refused', problem: refused('TARGET_CHANGED', message), escaped: taken.escape };
+}
+
+function tell({ escape, stranded }: Taken): string {
+  if (escape === 'taken-back') return 'It was taken back from where that led.';
+  const left = 'It may be where that led; it could not be found.';
+  return stranded === undefined ? left : `${left} What was found there instead is kept as ${stranded} beside the staged file.`;
 }
 
 /** Gives the output the look the target will have, makes it durable, and notes that it is about to be published. */

@@ -1,12 +1,12 @@
 // Whether a published file is where it was meant to be. SFTP names files by whole paths alone: whoever may rename directories above a
 // target may put a link in the place of one between any two requests. A server answers requests in order, so a handful sent at once are
 // looks at many instants for one round trip; one who swaps back and forth is caught by nearly all of them.
-import type { Clock, FileFacts, Host } from '../core/ports.js';
+import type { Clock, FileFacts, Hashing, Host } from '../core/ports.js';
 import { Fault, isFault } from '../core/problems.js';
 import { joinPath, nameOf, parentOf } from '../core/remote-path.js';
 import type { RemotePath } from '../core/remote-path.js';
 import type { Escape } from '../core/staging.js';
-import { settled } from './files.js';
+import { freshNonce, move, settled } from './files.js';
 
 /** Somebody who swaps with every other request comes through all of them once in 2^16 times. */
 const LOOKS = 8;
@@ -14,6 +14,9 @@ const SECOND_MS = 1_000;
 /** How long it is looked for where a file has gone that isn't where it should be. */
 const SEARCHES = 20;
 const SEARCH_PAUSE_MS = 100;
+
+/** Of a file that may be foreign: none of the names that are ever removed, whatever happens in between. */
+const foundName = (nonce: string) => `found.${nonce}`;
 
 export interface Sight {
   /** In every look the directory was where it should be, and so was the file that was wanted. */
@@ -76,6 +79,7 @@ export async function isSameFile(host: Host, mine: RemotePath, other: RemotePath
 export interface Missing {
   readonly host: Host;
   readonly clock: Clock;
+  readonly hashing: Hashing;
   /** Where it should be. */
   readonly path: RemotePath;
   readonly facts: Mark;
@@ -85,36 +89,79 @@ export interface Missing {
   readonly kept?: RemotePath;
 }
 
+export interface Taken {
+  readonly escape: Escape;
+  /** What a foreign file that could not be put back is called beside the output. */
+  readonly stranded?: string;
+}
+
 /**
  * Takes a file of ours away from where a swapped directory has led it, for as long as it takes to see where that is, within some
- * seconds. A foreign file is never touched. Undefined when it is where it should be and nowhere else that was seen.
+ * seconds. No foreign file is removed or overwritten: one that is swapped in between the look and the step is away from its name until
+ * it was looked at, and put back there; or `stranded`, whole. Undefined when ours is where it should be and nowhere else that was seen.
  */
-export async function takeBack(missing: Missing): Promise<Escape | undefined> {
+export async function takeBack(missing: Missing): Promise<Taken | undefined> {
   const { host, clock, path, facts, kept } = missing;
   for (let search = 1; ; search++) {
     const { isSteady, elsewhere } = await look(host, path, facts);
     for (const directory of elsewhere) {
-      if ((await unlessRefused(takeFrom(missing, joinPath(directory, nameOf(path))))) === true) return 'taken-back';
+      const taken = await unlessRefused(takeFrom(missing, joinPath(directory, nameOf(path))));
+      if (taken !== undefined) return taken;
     }
     // Not by the path that is swapped: to remove it there might hit another file.
-    const isThere = kept === undefined ? isSteady : await unlessRefused(isSameFile(host, kept, path));
-    if (isThere === true) return undefined;
-    if (search === SEARCHES) return 'left';
+    const sight = kept === undefined ? { isSteady } : await unlessRefused(lookForOther(host, kept, path));
+    if (sight?.isSteady === true) return undefined;
+    if (search === SEARCHES) return { escape: 'left' };
     await clock.sleep(SEARCH_PAUSE_MS);
   }
 }
 
-async function takeFrom({ host, facts, output, kept }: Missing, path: RemotePath): Promise<boolean> {
-  if (kept !== undefined) {
-    if (!(await isSameFile(host, kept, path))) return false;
-    await host.unlink(path);
-    return true;
+/**
+ * Undefined when nothing of ours is there. The path may lead to another file with every request: what is there gets a name of ours first,
+ * in one step, and is looked at where nobody swaps anything. It is in the same file system: ours came from there by a link or a rename.
+ */
+async function takeFrom(missing: Missing, path: RemotePath): Promise<Taken | undefined> {
+  const { host, hashing, output, kept } = missing;
+  if (!(await isIt(missing, path))) return undefined;
+  const found = joinPath(parentOf(output), foundName(freshNonce(hashing)));
+  // Asked along with it: where it most probably came from.
+  const [moved, from] = await Promise.allSettled([move(host, path, found), host.realPath(parentOf(path))]);
+  if (moved.status === 'rejected') throw moved.reason;
+  try {
+    if (await isIt(missing, found)) {
+      await (kept === undefined ? move(host, found, output) : host.unlink(found));
+      return { escape: 'taken-back' };
+    }
+    const directory = from.status === 'fulfilled' ? from.value : undefined;
+    await putBack(host, found, joinPath(directory ?? parentOf(path), nameOf(path)));
+    return undefined;
+  } catch (error) {
+    if (!isFault(error)) throw error;
+    return { escape: 'left', stranded: nameOf(found) };
   }
-  if (!isMarked(await host.lstat(path), facts)) return false;
-  await host.rename(path, output);
-  if (isMarked(await host.lstat(output), facts)) return true;
-  await host.rename(output, path);
-  return false;
+}
+
+async function isIt({ host, facts, kept }: Missing, path: RemotePath): Promise<boolean> {
+  return kept === undefined ? isMarked(await host.lstat(path), facts) : isSameFile(host, kept, path);
+}
+
+/** Over nothing that is there by now: `ALREADY_EXISTS`. */
+async function putBack(host: Host, found: RemotePath, path: RemotePath): Promise<void> {
+  // To link a link would link what it leads to, on some hosts.
+  const isFile = (await host.lstat(found))?.kind === 'file';
+  if (!isFile || !(await isLinked(host, found, path))) return host.rename(found, path);
+  await host.unlink(found);
+}
+
+/** False where links don't work, or not to a file of another owner. */
+async function isLinked(host: Host, existing: RemotePath, to: RemotePath): Promise<boolean> {
+  try {
+    await host.link(existing, to);
+    return true;
+  } catch (error) {
+    if (!isFault(error, 'HOST_UNSUPPORTED', 'PERMISSION_DENIED', 'FAILURE')) throw error;
+    return false;
+  }
 }
 
 /** What the host's clock and ours may be apart, with its whole seconds. */

@@ -68,6 +68,8 @@ const swapBack = () => {
   fs.renameSync(join(shared, 'aside'), join(shared, 'dir'));
 };
 
+/** A file away from where a link has led it. */
+const isTaking = (method: string) => ['unlink', 'rename', 'replace'].includes(method);
 const isToTarget = (film: TestUpload, args: readonly unknown[]) => args[1] === film.file.fullPath;
 
 /** Whole on the host, and only to be merged. */
@@ -170,7 +172,7 @@ it.each(STEPS)('a foreign file is left alone where a file of ours is looked for 
   let isMoved = false;
   const current = services.onHost;
   services.onHost = (method, args, proceed) => {
-    if (method === 'rename' && args[0] === join(other, 'film')) isMoved = true;
+    if (isTaking(method) && args[0] === join(other, 'film')) isMoved = true;
     return current(method, args, proceed);
   };
   aroundStep(film, how.step, { before: swap, after });
@@ -178,6 +180,97 @@ it.each(STEPS)('a foreign file is left alone where a file of ours is looked for 
   expect([fs.readFileSync(join(other, 'film')).equals(foreign), isMoved]).toEqual([true, false]);
   fs.rmSync(other, { recursive: true });
 });
+
+describe.each(STEPS)(
+  'a second swap, in the instant in which the file is taken back ($step of $ifExists, links: $canLink)',
+  (how) => {
+    let other: string;
+    let foreign: Buffer;
+    beforeEach(() => {
+      other = join(sshd.directory, 'other');
+      foreign = randomBytes(2 * CHUNK);
+      fs.mkdirSync(other);
+      fs.chmodSync(other, 0o777);
+      fs.writeFileSync(join(other, 'film'), foreign);
+    });
+    afterEach(() => {
+      for (const name of ['other', 'outside.aside']) fs.rmSync(join(sshd.directory, name), { recursive: true, force: true });
+    });
+
+    /** Right before the step that takes it away there is a foreign file under its name; `after` is done right after. */
+    function swapBeforeTaking(after?: () => void): void {
+      const proceedAsBefore = services.onHost;
+      let isOver = false;
+      services.onHost = (method, args, proceed) => {
+        if (isOver || !isTaking(method) || args[0] !== join(outside, 'film')) return proceedAsBefore(method, args, proceed);
+        isOver = true;
+        fs.renameSync(outside, `${outside}.aside`);
+        fs.symlinkSync(other, outside);
+        return (proceed() as Promise<unknown>).finally(after);
+      };
+    }
+    const strandedFiles = () =>
+      fs.readdirSync(sshd.root, { recursive: true, encoding: 'utf8' }).filter((name) => name.includes('/found.'));
+
+    const expectForeign = ({ ino, mtimeMs, mode }: fs.Stats) => {
+      expect(fs.readdirSync(other)).toEqual(['film']);
+      expect(fs.readFileSync(join(other, 'film')).equals(foreign)).toBe(true);
+      expect(fs.statSync(join(other, 'film'))).toMatchObject({ ino, mtimeMs, mode, nlink: 1 });
+      expect(strandedFiles()).toEqual([]);
+    };
+
+    it('the foreign file that is caught stays as it is, under its own name', async () => {
+      const film = await uploaded(how);
+      swapBeforeTaking();
+      aroundStep(film, how.step, { before: swap });
+      const before = fs.statSync(join(other, 'film'));
+      const problem = await problemOf(film, how);
+      expect(fs.readdirSync(`${outside}.aside`), 'it was in time').toEqual(['film']);
+      expectForeign(before);
+      expect(problem).toMatchObject({ code: 'TARGET_CHANGED', message: expect.stringMatching(/not be found\.$/) });
+      swapBack();
+      if (how.canLink) await expectMerged(film, how);
+    });
+
+    it('and swapped back before it is looked at: it goes back to where it came from', async () => {
+      const film = await uploaded(how);
+      swapBeforeTaking();
+      const current = services.onHost;
+      services.onHost = (method, args, proceed) => {
+        const answer = current(method, args, proceed) as Promise<unknown>;
+        if (method !== 'realPath' || args[0] !== outside) return answer;
+        return answer.finally(() => {
+          fs.unlinkSync(outside);
+          fs.renameSync(`${outside}.aside`, outside);
+        });
+      };
+      aroundStep(film, how.step, { before: swap });
+      const before = fs.statSync(join(other, 'film'));
+      const problem = await problemOf(film, how);
+      expectForeign(before);
+      expect(problem).toMatchObject({ code: 'TARGET_CHANGED', message: expect.stringMatching(/taken back/) });
+      expect(fs.readdirSync(outside)).toEqual([]);
+      swapBack();
+      await expectMerged(film, how);
+    });
+
+    it('where its name is taken meanwhile it overwrites nothing, is told of, and outlasts the upload', async () => {
+      const film = await uploaded(how);
+      swapBeforeTaking(() => fs.writeFileSync(join(other, 'film'), 'another'));
+      aroundStep(film, how.step, { before: swap });
+      const problem = await problemOf(film, how);
+      expect(problem).toMatchObject({ code: 'TARGET_CHANGED', message: expect.stringMatching(/ kept as \S+ /) });
+      expect(fs.readFileSync(join(other, 'film'), 'utf8')).toBe('another');
+      swapBack();
+      if (how.canLink) expect(await film.mergeToEnd(services.longshore, how)).toMatchObject({ phase: 'DONE' });
+      const [, stranded = ''] = / kept as (\S+) /.exec(problem?.message ?? '') ?? [];
+      const names = fs
+        .readdirSync(sshd.root, { recursive: true, encoding: 'utf8' })
+        .filter((name) => name.endsWith(`/${stranded}`));
+      expect(names.map((name) => fs.readFileSync(join(sshd.root, name)).equals(foreign))).toEqual([true]);
+    });
+  },
+);
 
 it('a file that looks the same does not stand in for one that went elsewhere', async () => {
   const how = STEPS[0];
