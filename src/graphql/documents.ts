@@ -1,8 +1,9 @@
 // How much a document may ask for. It is measured before it is validated, since some of validation's rules take the square of what they
 // are given, in two passes that take no more than its length: one over the tokens before it is parsed, one over the tree.
-import { Kind, Lexer, NoSchemaIntrospectionCustomRule, Source, TokenKind, validate } from 'graphql';
-import type { DocumentNode, FieldNode, FragmentDefinitionNode, SelectionSetNode } from 'graphql';
+import { getOperationAST, Kind, Lexer, NoSchemaIntrospectionCustomRule, Source, TokenKind, validate } from 'graphql';
+import type { DocumentNode, FieldNode, FragmentDefinitionNode, OperationDefinitionNode, SelectionSetNode } from 'graphql';
 import type { Plugin } from 'graphql-yoga';
+import type { GraphQLContext } from './context.js';
 import { graphqlError } from './errors.js';
 
 /**
@@ -31,6 +32,8 @@ export const DOCUMENT_LIMITS = {
   repeatedSelections: 20,
   /** Values of all variables, lists and objects included: what doesn't fit is told one by one, each time with all around it. */
   values: 500,
+  /** Of all texts and names in the variables: fourteen times the longest path, since each alias may repeat it. */
+  variableLetters: 65_536,
 } as const;
 
 type Limit = keyof typeof DOCUMENT_LIMITS;
@@ -50,6 +53,7 @@ const WORDS: Readonly<Record<Limit, string>> = {
   sameName: 'selections of the same name',
   repeatedSelections: 'repeated fields with selections',
   values: 'values in its variables',
+  variableLetters: 'letters in its variables',
 };
 
 /** Of the parsed documents that are kept, all together; half a kilobyte each. Our clients' have three thousand. */
@@ -85,17 +89,22 @@ function tokensOf({ loc }: DocumentNode): number {
   return count;
 }
 
-/** Refuses what is beyond `DOCUMENT_LIMITS` with `QUERY_TOO_COMPLEX`, HTTP 400, before it is parsed, validated or kept. */
-export function useDocumentLimits(): Plugin {
-  const measured = new WeakSet<DocumentNode>();
+/**
+ * Refuses what is beyond `DOCUMENT_LIMITS` with `QUERY_TOO_COMPLEX`, HTTP 400, before it is parsed, validated or kept. Each field at the
+ * top counts as a call of its caller; the first one was counted with the request.
+ */
+export function useDocumentLimits(): Plugin<GraphQLContext> {
+  const measured = new WeakMap<DocumentNode, RootFields>();
   return {
     onParse({ params, context }) {
       checkVariables(context.params.variables);
       checkText(params.source instanceof Source ? params.source.body : String(params.source));
       return ({ result }) => {
-        if (!isDocument(result) || measured.has(result)) return;
-        checkDocument(result);
-        measured.add(result);
+        if (!isDocument(result)) return;
+        const rootFields = measured.get(result) ?? checkDocument(result);
+        measured.set(result, rootFields);
+        const operation = getOperationAST(result, context.params.operationName);
+        if (operation) context.allowance?.charge((rootFields.get(operation) ?? 1) - 1);
       };
     },
   };
@@ -136,15 +145,22 @@ export function checkText(text: string): void {
   bound('nesting', nesting);
 }
 
-/** `QUERY_TOO_COMPLEX` when there are too many values, however deep. */
+/** `QUERY_TOO_COMPLEX` when there are too many values, however deep, or too long ones. */
 export function checkVariables(variables: unknown): void {
   const left = [variables];
+  let letters = 0;
   for (let count = 0; left.length > 0; count += 1) {
     const value = left.pop();
-    if (typeof value !== 'object' || value === null) continue;
-    const inside = Object.values(value) as unknown[];
-    bound('values', count + left.length + inside.length);
-    left.push(...inside);
+    if (typeof value === 'string') letters += value.length;
+    if (typeof value === 'object' && value !== null) {
+      const inside = Object.entries(value) as [string, unknown][];
+      bound('values', count + left.length + inside.length);
+      for (const [name, each] of inside) {
+        letters += name.length;
+        left.push(each);
+      }
+    }
+    bound('variableLetters', letters);
   }
 }
 
@@ -153,14 +169,19 @@ function nestingOf(kind: TokenKind): number {
   return kind === TokenKind.BRACE_R || kind === TokenKind.BRACKET_R || kind === TokenKind.PAREN_R ? -1 : 0;
 }
 
+/** How many each operation has. */
+type RootFields = ReadonlyMap<OperationDefinitionNode, number>;
+
 /** `QUERY_TOO_COMPLEX` when the document asks for more than it may. */
-export function checkDocument(document: DocumentNode): void {
+export function checkDocument(document: DocumentNode): RootFields {
+  const rootFields = new Map<OperationDefinitionNode, number>();
   const measure = new Measure(document);
   for (const definition of document.definitions) {
     if (definition.kind === Kind.FRAGMENT_DEFINITION) measure.fragment(definition);
-    if (definition.kind === Kind.OPERATION_DEFINITION) measure.operation(definition.selectionSet);
+    if (definition.kind === Kind.OPERATION_DEFINITION) rootFields.set(definition, measure.operation(definition.selectionSet));
     measure.count('directives', definition.directives?.length ?? 0);
   }
+  return rootFields;
 }
 
 function bound(limit: Limit, count: number): void {
@@ -217,12 +238,12 @@ class Measure {
     bound(limit, this.#counts[limit]);
   }
 
-  operation(selectionSet: SelectionSetNode): void {
+  /** How many fields it has at the top. */
+  operation(selectionSet: SelectionSetNode): number {
     const { names } = this.#select(selectionSet, { isIntrospection: false });
-    bound(
-      'rootFields',
-      [...names.values()].reduce((sum, { all }) => sum + all, 0),
-    );
+    const rootFields = [...names.values()].reduce((sum, { all }) => sum + all, 0);
+    bound('rootFields', rootFields);
+    return rootFields;
   }
 
   fragment(fragment: FragmentDefinitionNode): Extent {

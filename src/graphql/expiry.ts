@@ -68,3 +68,32 @@ export function endingAt<T>(source: AsyncIterable<T>, epochMs: number, reason: (
     },
   };
 }
+
+/** The same values. `release` is called when they have ended, failed or been returned, or never began. */
+export function releasing<T>(release: (() => void) | undefined, begin: () => AsyncIterable<T>): AsyncIterableIterator<T> {
+  const failed = (error: unknown): never => {
+    release?.();
+    throw error;
+  };
+  let values: AsyncIterator<T>;
+  try {
+    values = begin()[Symbol.asyncIterator]();
+  } catch (error) {
+    return failed(error);
+  }
+  return {
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+    async next() {
+      const result = await values.next().catch(failed);
+      if (result.done === true) release?.();
+      return result;
+    },
+    async return() {
+      release?.();
+      await values.return?.();
+      return { done: true, value: undefined };
+    },
+  };
+}

@@ -1,7 +1,7 @@
 // Thin: arguments in, core's answers out. Times and byte counts are the scalars' business, rules are core's.
 import { AccessError, InputError } from '../core/problems.js';
 import type { MergeProgress } from '../core/progress.js';
-import { endingAt } from './expiry.js';
+import { endingAt, releasing } from './expiry.js';
 import type { Resolvers } from './generated.js';
 
 /** Most stored chunks a page of `DirInfo.chunks` may have: about a megabyte of digests. */
@@ -42,9 +42,11 @@ export const resolvers: Resolvers = {
   Subscription: {
     mergeProgress: {
       // Core's own iterable, whose return() ends it at once: an async generator around it would wait for the next state.
-      subscribe(_root, { file }, { longshore, caller, expiresAt }) {
-        const states = longshore.mergeProgress(caller, file);
-        return expiresAt === undefined ? states : endingAt(states, expiresAt, tokenEnded);
+      subscribe(_root, { file }, { longshore, caller, expiresAt, allowance }) {
+        return releasing(allowance?.subscribe(), () => {
+          const states = longshore.mergeProgress(caller, file);
+          return expiresAt === undefined ? states : endingAt(states, expiresAt, tokenEnded);
+        });
       },
       resolve: (progress: MergeProgress) => progress,
     },

@@ -37,7 +37,9 @@ export function createGraphQLServer(options: GraphQLServerOptions): GraphQLServe
   const mask = createMasking({ log, nextId: randomUUID, mayHint: introspection });
   return createYoga<Asker & HttpExchange, GraphQLContext>({
     schema,
-    context: ({ caller, signal, issueTicket, expiresAt }) => ({ longshore, caller, signal, issueTicket, expiresAt }),
+    context: ({ caller, signal, allowance, issueTicket, expiresAt }) => ({
+      ...{ longshore, caller, signal, allowance, issueTicket, expiresAt },
+    }),
     plugins: [
       useBodies(limits),
       useDocumentLimits(),

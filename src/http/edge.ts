@@ -52,6 +52,7 @@ export function createEdge(options: ServerOptions, connections: Connections): Ed
   const graphql = createGraphQL(options, { onRefused, unreadTimeoutMs });
   const webSockets = createWebSocketEdge({ graphql, authenticate, log, admission, maxUngreeted: limits.maxUngreeted });
   const pages = createPages(origins);
+  const isReady = askedOnceASecond(options.ready ?? (() => true));
   const drainBounds = { maxBytes: maxMultipartBytes(limits.maxChunkBytes), maxMs: DRAIN_MAX_MS };
 
   /** What is true of every request, wherever it goes. */
@@ -70,7 +71,14 @@ export function createEdge(options: ServerOptions, connections: Connections): Ed
     const identity = await authenticate(credentialsOf(req));
     const caller = { ...identity.caller, request: visitor };
     admission.admitCaller(caller);
-    await graphql(req, res, { req, res, ...identity, caller, signal: goneSignal(res) });
+    await graphql(req, res, {
+      req,
+      res,
+      ...identity,
+      caller,
+      allowance: admission.allowanceOf(caller),
+      signal: goneSignal(res),
+    });
   };
 
   const answer = async (req: IncomingMessage, res: ServerResponse, visitor: Visitor): Promise<void> => {
@@ -78,7 +86,7 @@ export function createEdge(options: ServerOptions, connections: Connections): Ed
     const path = pathOf(req);
     const isRead = req.method === 'GET' || req.method === 'HEAD';
     if (isRead && path === '/health') return sendJson(res, 200, { status: 'ok' });
-    if (isRead && path === '/ready') return sendReadiness(res, (await options.ready?.()) ?? true);
+    if (isRead && path === '/ready') return sendReadiness(res, await isReady());
     admission.admitAddress(visitor);
     if (path === '/graphql') return answerGraphQL(req, res, visitor);
     if (isRead && path === '/') return pages.sendUploadPage(req, res);
@@ -126,9 +134,9 @@ export function createEdge(options: ServerOptions, connections: Connections): Ed
       } catch (error) {
         return refuse(socket, visitor, toRefusal(error));
       }
-      if (webSockets.isFull) return refuse(socket, visitor, FULL);
-      connections.release(socket);
-      webSockets.accept(req, socket, head, visitor);
+      if (!webSockets.hasRoomFor(visitor)) return refuse(socket, visitor, FULL);
+      if (webSockets.accept(req, socket, head, visitor)) connections.release(socket);
+      else if (!socket.destroyed) refuse(socket, visitor, NO_HANDSHAKE);
     },
     refuseBroken(error, socket) {
       if (!socket.writable || connections.isAnswering(socket)) return void socket.destroy();
@@ -178,6 +186,14 @@ const FULL: Refusal = {
 };
 const NO_SUCH_SOCKET: Refusal = { status: 404, code: 'NOT_FOUND', message: 'There is nothing here. Try /graphql.' };
 
+const NO_HANDSHAKE: Refusal = {
+  status: 400,
+  code: 'BAD_REQUEST',
+  message: 'Only WebSockets of version 13 are taken, by GET and with a key.',
+  // RFC 6455 section 4.2.2.
+  headers: { 'sec-websocket-version': '13' },
+};
+
 /** A browser that wants a page. */
 function isForGraphiql({ method, headers }: IncomingMessage): boolean {
   return method === 'GET' && headers.accept?.includes('text/html') === true;
@@ -202,6 +218,23 @@ function toRefusal(error: unknown): Refusal {
   if (!(error instanceof GraphQLError)) return { status: 500, code: 'INTERNAL_SERVER_ERROR', message: 'Unexpected error.' };
   const { code, http } = error.extensions as { code: string; http: Pick<Refusal, 'status' | 'headers'> };
   return { code, message: error.message, ...http };
+}
+
+/** Anybody may ask whether we are ready, however often: what that costs isn't his to choose. */
+const READINESS_AGE_MS = 1_000;
+
+/** The same answer for a second after it was had, and to all who wait for it. */
+function askedOnceASecond(ask: () => boolean | Promise<boolean>): () => Promise<boolean> {
+  let answer: Promise<boolean> | undefined;
+  let until = 0;
+  return () => {
+    if (answer !== undefined && performance.now() < until) return answer;
+    until = Number.POSITIVE_INFINITY;
+    answer = Promise.resolve()
+      .then(ask)
+      .finally(() => (until = performance.now() + READINESS_AGE_MS));
+    return answer;
+  };
 }
 
 function sendReadiness(res: ServerResponse, isReady: boolean): void {

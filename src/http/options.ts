@@ -35,6 +35,10 @@ export interface ServerLimits {
   readonly callsPerSecondPerPerson?: number;
   /** The same for an IPv4 address or an IPv6 network of 64 bits, pages included. Default 1 000. */
   readonly callsPerSecondPerAddress?: number;
+  /** Live subscriptions, event streams included. Default 5 000. */
+  readonly subscriptionsPerPerson?: number | undefined;
+  /** Connections of all kinds; further ones are closed at once. Default 10 000. */
+  readonly maxConnections?: number | undefined;
   /** Longest time for the head of a request, ms. Default 10 000. */
   readonly headersTimeoutMs?: number;
   /** Longest silence of a client that still owes bytes of its body, ms. Default 30 000. */

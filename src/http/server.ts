@@ -27,7 +27,8 @@ const DEFAULT_GRACE_MS = 5_000;
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
   const { tls, limits } = options;
   const isSecure = tls !== undefined;
-  const server = createListener({ tls, headersTimeoutMs: limits.headersTimeoutMs ?? DEFAULT_HEADERS_TIMEOUT_MS });
+  const { headersTimeoutMs = DEFAULT_HEADERS_TIMEOUT_MS, maxConnections } = limits;
+  const server = createListener({ tls, headersTimeoutMs, maxConnections });
   const connections = new Connections(server, { isSecure });
   const edge = createEdge(options, connections);
   server.on('request', edge.handle);

@@ -2,8 +2,11 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { Kind, getIntrospectionQuery, parse, print, visit } from 'graphql';
 import { describe, expect, it } from 'vitest';
 import * as operations from '../../src/client/operations.js';
+import { audited } from '../../src/core/audit.js';
+import type { AuditEvent } from '../../src/core/ports.js';
 import { DOCUMENT_LIMITS, checkDocument, checkText, checkVariables, documentCaches } from '../../src/graphql/documents.js';
 import type { RunningServer } from '../../src/http/server.js';
+import { visible } from '../../src/system.js';
 import type { Answer } from '../http/support.js';
 import { codeOf, longshoreWith, query, serve } from '../http/support.js';
 import { BOMBS, HARD_NUTS } from '../support/bombs.js';
@@ -12,9 +15,10 @@ import { BOMBS, HARD_NUTS } from '../support/bombs.js';
 const REFUSAL_MAX_MS = 100;
 const DELAY_MAX_MS = 250;
 
-/** A first request loads and compiles what all others have ready. */
-async function warm(): Promise<RunningServer> {
-  const server = await serve(longshoreWith());
+/** A first request loads and compiles what all others have ready. Calls are audited, in lines as the log has them. */
+async function warm(lines: string[] = []): Promise<RunningServer> {
+  const audit = { record: (event: AuditEvent) => void lines.push(visible(JSON.stringify(event))) };
+  const server = await serve(audited(longshoreWith(), audit), { audit });
   await query(server, '{ hosts { id } }');
   return server;
 }
@@ -54,6 +58,16 @@ describe('a document that asks for too much', () => {
     expect(answer.text.length).toBeLessThan(64 * 1024);
   });
 
+  it('makes no more of the audit than its calls may say', async () => {
+    const lines: string[] = [];
+    const server = await warm(lines);
+    const { query: text, variables } = HARD_NUTS['twenty calls for a path of 65 000 bidirectional overrides'] ?? { query: '' };
+    await query(server, text, variables);
+    const calls = lines.filter((line) => line.includes('"dirInfo"'));
+    expect(calls.length).toBe(20);
+    expect(calls.join('').length).toBeLessThan(20 * 32 * 1_024);
+  });
+
   it('is told the first of its faults, and not a hundred', async () => {
     const server = await warm();
     const answer = await query(server, `{ hosts { ${Array.from({ length: 900 }, (_, n) => `x${n}`).join(' ')} } }`);
@@ -63,7 +77,7 @@ describe('a document that asks for too much', () => {
   it('is told of a wrong value without all of it', async () => {
     const server = await warm();
     const answer = await query(server, 'query($first: Int!) { uploads(first: $first) { nextAfter } }', {
-      first: 'x'.repeat(100_000),
+      first: 'x'.repeat(60_000),
     });
     expect([codeOf(answer), answer.text.length < 2_000]).toEqual(['BAD_USER_INPUT', true]);
   });
@@ -174,6 +188,7 @@ const PHRASES: Readonly<Record<keyof typeof DOCUMENT_LIMITS, string>> = {
   sameName: 'selections of the same name',
   repeatedSelections: 'repeated fields with selections',
   values: 'values in its variables',
+  variableLetters: 'letters in its variables',
 };
 
 it('every limit refuses at least one of the bombs', () => {

@@ -1,6 +1,10 @@
 import { performance } from 'node:perf_hooks';
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import type { Socket } from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import type { RunningServer } from '../../src/http/server.js';
 import { RateLimit } from '../../src/http/admission/rate-limit.js';
 import { networkOf } from '../../src/http/admission/addresses.js';
 import { Refusals } from '../../src/http/admission/refusals.js';
@@ -25,6 +29,13 @@ describe('a person who calls all the time', () => {
     expect(refused.headers['retry-after']).toBe('1');
     expect((await call('modest')).status).toBe(200);
     expect(audit.events[0]).toMatchObject({ result: 'RATE_LIMITED', address: '127.0.0.1' });
+  });
+
+  it('has each field at the top counted as a call', async () => {
+    const server = await serve(longshoreWith(), { limits: { callsPerSecondPerPerson: 2 } });
+    const twenty = `{ ${Array.from({ length: 20 }, (_, n) => `a${n}: hosts { id }`).join(' ')} }`;
+    expect((await query(server, twenty)).status).toBe(200);
+    expect((await query(server, QUERY)).status).toBe(429);
   });
 
   it('is refused before a byte of a body is read', async () => {
@@ -70,6 +81,17 @@ describe('an address that calls all the time', () => {
     expect([tries >= 10 && tries < 13, statuses.at(-1)]).toEqual([true, 429]);
   });
 
+  it('whose tokens have keys that nobody knows is refused ten times as soon', async () => {
+    const server = await serve(longshoreWith(), {
+      limits: { callsPerSecondPerAddress: 10 },
+      authenticate: () => Promise.reject(graphqlError('AUTHENTICATION_UNAVAILABLE', 'no', { status: 503 })),
+    });
+    const statuses: number[] = [];
+    for (let n = 0; n < 20; n += 1) statuses.push((await query(server, QUERY)).status);
+    const tries = statuses.filter((status) => status === 503).length;
+    expect([tries >= 10 && tries < 13, statuses.at(-1)]).toEqual([true, 429]);
+  });
+
   it('opens no more WebSockets either', async () => {
     const server = await serve(longshoreWith(), { limits: { callsPerSecondPerAddress: 0.1 } });
     const upgrade = `GET /graphql HTTP/1.1\r\nhost: localhost\r\nupgrade: websocket\r\nconnection: upgrade\r\nsec-websocket-version: 13\r\nsec-websocket-key: ${'A'.repeat(22)}==\r\nsec-websocket-protocol: graphql-transport-ws\r\n\r\n`;
@@ -80,6 +102,41 @@ describe('an address that calls all the time', () => {
     expect(answer).toContain('"code":"RATE_LIMITED"');
   });
 });
+
+it('who asks all the time whether we are ready makes us find out once a second', async () => {
+  let asked = 0;
+  const server = await serve(longshoreWith(), {
+    ready: async () => {
+      asked += 1;
+      await wait(50);
+      return asked === 1;
+    },
+  });
+  const ready = async (): Promise<number> => (await ask(server, { method: 'GET', path: '/ready' })).status;
+  expect(await Promise.all([ready(), ready(), ready()])).toEqual([200, 200, 200]);
+  for (let n = 0; n < 20; n += 1) expect(await ready()).toBe(200);
+  expect(asked).toBe(1);
+  await expect.poll(ready, { timeout: 3_000 }).toBe(503);
+  expect(asked).toBe(2);
+});
+
+it('more connections than there may be are closed at once, and the others are served', async () => {
+  const server = await serve(longshoreWith(), { limits: { maxConnections: 3 } });
+  const sockets = [open(server), open(server), open(server)];
+  await Promise.all(sockets.map((socket) => once(socket, 'connect')));
+  const beganAt = performance.now();
+  await once(open(server), 'close');
+  // Long before its headers would be missed.
+  expect(performance.now() - beganAt).toBeLessThan(5_000);
+  sockets[0]?.destroy();
+  await expect.poll(async () => (await query(server, QUERY)).status).toBe(200);
+});
+
+function open(server: RunningServer): Socket {
+  const socket = connect(server.port, '127.0.0.1');
+  onTestFinished(() => void socket.destroy());
+  return socket.on('error', () => undefined).resume();
+}
 
 describe('a forged X-Forwarded-For', () => {
   const seen = async (trustedProxies: readonly string[], value: string): Promise<unknown> => {
@@ -193,6 +250,22 @@ describe('the limit', () => {
 });
 
 describe('the audit of a flood', () => {
+  it('names a request only where it is about that one', () => {
+    const audit = memoryAudit();
+    const refusals = new Refusals(audit);
+    for (const [id, code] of [
+      ['1', 'CSRF_BLOCKED'],
+      ['2', 'FORBIDDEN'],
+      ['3', 'RATE_LIMITED'],
+    ] as const)
+      refusals.record({ id, address: 'a' }, code);
+    refusals.close();
+    expect(audit.events).toEqual([
+      { action: 'request', result: 'CSRF_BLOCKED', requestId: '1', address: 'a' },
+      { action: 'request', result: 'RATE_LIMITED', address: 'a', details: { count: 2 } },
+    ]);
+  });
+
   it('from many addresses has a line for each, up to a thousand, and one for the others', () => {
     const audit = memoryAudit();
     const refusals = new Refusals(audit);

@@ -294,6 +294,13 @@ describe('every answer', () => {
   });
 });
 
+it('what is broken is in the audit under the plain address of who came over IPv6', async () => {
+  const audit = memoryAudit();
+  const { server } = await counting({ audit, address: '::' });
+  await exchange(server, 'nonsense\r\n\r\n');
+  expect(audit.events).toMatchObject([{ result: 'BAD_REQUEST', address: '127.0.0.1' }]);
+});
+
 it('what is broken is in the audit, one line a second at most', async () => {
   const audit = memoryAudit();
   const { server } = await counting({ audit });

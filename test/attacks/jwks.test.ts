@@ -78,6 +78,16 @@ it('a key that was withdrawn without a successor is believed for ten minutes at 
   expect(await takenFor(server, old)).toBe(UNKNOWN_KEY);
 });
 
+it('a key that was withdrawn while nobody called is believed by no call after ten minutes', async () => {
+  const { server, publish, pass, token: tokenOf } = await gatewayOfIssuer();
+  publish(await jwkOf('a', keys.a));
+  const old = await tokenOf('a', 'RS256', keys.a);
+  expect(await takenFor(server, old)).toBe('ann');
+  publish();
+  await pass(11 * MINUTE);
+  expect(await takenFor(server, old)).toBe(UNKNOWN_KEY);
+});
+
 it('an issuer that is away does no harm to those whose keys are known, for a day', async () => {
   const { server, publish, stop, pass, token: tokenOf } = await gatewayOfIssuer();
   publish(await jwkOf('a', keys.a));
@@ -109,6 +119,47 @@ it.each([
   expect(fetches()).toBe(1);
   await pass(2 * SECOND);
   expect(await takenFor(server, good)).toBe('ann');
+});
+
+it('an issuer that goes silent holds up nobody whose key is known', async () => {
+  const { server, publish, answerWith, pass, fetches, token: tokenOf } = await gatewayOfIssuer();
+  publish(await jwkOf('a', keys.a));
+  const known = await tokenOf('a', 'RS256', keys.a);
+  expect(await takenFor(server, known)).toBe('ann');
+  let given = 0;
+  answerWith((res) => (given += res.destroyed ? 0 : 1));
+  const began = performance.now();
+  await pass(6 * MINUTE);
+  expect(await takenFor(server, known)).toBe('ann');
+  await expect.poll(() => given).toBe(1);
+  expect(performance.now() - began).toBeLessThan(1_000);
+  // Once it is known to be away, later tries don't hold anybody up either.
+  answerWith((res) => res.destroy());
+  await expect.poll(async () => (await pass(MINUTE), await takenFor(server, known), fetches()), { timeout: 10_000 }).toBe(3);
+  answerWith(() => undefined);
+  await pass(20 * MINUTE);
+  const later = performance.now();
+  expect(await takenFor(server, known)).toBe('ann');
+  await expect.poll(fetches).toBe(4);
+  expect(performance.now() - later).toBeLessThan(1_000);
+});
+
+it('a good token with a new key is told to come again when the issuer was asked just now, and then it is believed', async () => {
+  const { server, publish, pass, fetches, token: tokenOf } = await gatewayOfIssuer();
+  publish(await jwkOf('a', keys.a));
+  expect(await takenFor(server, await tokenOf('a', 'RS256', keys.a))).toBe('ann');
+  await pass(MINUTE);
+  expect(await takenFor(server, await tokenOf('nobody’s', 'RS256', keys.a))).toBe(UNKNOWN_KEY);
+  publish(await jwkOf('a', keys.a), await jwkOf('b', keys.b));
+  const fresh = await tokenOf('b', 'ES256', keys.b);
+  await pass(4 * SECOND);
+  const { status, headers, json } = await askWith(server, `Bearer ${fresh}`);
+  expect([status, headers['retry-after'], json.errors?.[0]?.extensions]).toEqual([
+    ...[503, '6', { code: 'AUTHENTICATION_UNAVAILABLE', retryAfterMs: 6_000, retryable: true }],
+  ]);
+  expect(fetches()).toBe(2);
+  await pass(6 * SECOND);
+  expect(await takenFor(server, fresh)).toBe('ann');
 });
 
 it('an issuer that never answers holds up a call for three seconds, whoever else waits', async () => {

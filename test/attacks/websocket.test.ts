@@ -10,6 +10,7 @@ import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { WebSocket } from 'ws';
 import type { Longshore } from '../../src/core/answers.js';
 import type { MergeProgress } from '../../src/core/progress.js';
+import { releasing } from '../../src/graphql/expiry.js';
 import type { RunningServer } from '../../src/http/server.js';
 import { deferred, FILE, longshoreWith, memoryLog, query, serve } from '../http/support.js';
 import { keptAudit } from '../support/roles.js';
@@ -177,10 +178,15 @@ describe('what is offered to no client:', () => {
 it('a client that doesn’t say who it is has three seconds, and keeps nobody out', async () => {
   const server = await serve(longshoreWith());
   const idle = await Promise.all(Array.from({ length: 50 }, () => talk(server, 'none')));
+  // They are told, and say nothing to that either.
+  const silentOnes = await Promise.all(Array.from({ length: 50 }, () => rawSocket(server)));
   const began = performance.now();
   await talk(server);
   expect(await Promise.all(idle.map(({ closed }) => closed))).toEqual(idle.map(() => 4408));
-  expect(performance.now() - began).toBeLessThan(5_000);
+  for (const socket of silentOnes) socket.resume();
+  const isClosed = async (socket: Socket) => void (socket.closed || (await once(socket, 'close')));
+  await Promise.all(silentOnes.map(isClosed));
+  expect(performance.now() - began).toBeLessThan(4_500);
 });
 
 it('clients that don’t say who they are leave no more than a bounded number of connections open', async () => {
@@ -191,6 +197,47 @@ it('clients that don’t say who they are leave no more than a bounded number of
   await acknowledged([first]);
   await rawSocket(server);
   await expect(rawSocket(server)).rejects.toThrow('503 Service Unavailable');
+});
+
+it('a network that leaves many connections ungreeted makes room for others, and not they for it', async () => {
+  const server = await serve(longshoreWith(), { limits: { maxUngreeted: 4 }, trustedProxies: ['127.0.0.1'] });
+  const from = (address: string) => rawSocket(server, { 'x-forwarded-for': address });
+  const [oldest, ...younger] = [await from('1.1.1.1'), await from('1.1.1.1'), await from('1.1.1.1'), await from('1.1.1.1')];
+  const cutOff = closeCodeOf(oldest);
+  const other = await from('2.2.2.2');
+  expect(await cutOff).toBeUndefined();
+  await expect(from('1.1.1.1')).rejects.toThrow('503 Service Unavailable');
+  await from('2.2.2.2');
+  await expect(from('2.2.2.2')).rejects.toThrow('503 Service Unavailable');
+  other.write(text(INIT));
+  await acknowledged([other]);
+  expect(younger.filter(({ closed }) => !closed).length).toBeGreaterThan(0);
+});
+
+it('two thousand clients may come at once from one address', async () => {
+  const server = await serve(longshoreWith(), { limits: { callsPerSecondPerAddress: 10_000 } });
+  const all = await Promise.all(Array.from({ length: 2_000 }, () => rawSocket(server)));
+  for (const socket of all) socket.write(text(INIT));
+  await acknowledged(all);
+});
+
+describe('a handshake that is none is refused like everything else, and noted:', () => {
+  it.each([
+    ['an older version', { 'sec-websocket-version': '7' }],
+    ['no version', { 'sec-websocket-version': '' }],
+    ['a key of another length', { 'sec-websocket-key': 'AAAA' }],
+    ['another protocol to upgrade to', { upgrade: 'h2c' }],
+    ['a list of protocols that is none', { 'sec-websocket-protocol': ',' }],
+  ])('%s', async (_what, headers) => {
+    const audit = keptAudit();
+    const server = await serve(longshoreWith(), { audit });
+    const answer = await rawSocket(server, headers).then(() => 'opened', String);
+    expect(answer).toContain('HTTP/1.1 400 ');
+    expect(answer).toContain('"code":"BAD_REQUEST"');
+    expect(answer).toContain('sec-websocket-version: 13');
+    const [, requestId] = /x-request-id: (\S+)/.exec(answer) ?? [];
+    expect(audit.events).toEqual([expect.objectContaining({ result: 'BAD_REQUEST', address: '127.0.0.1', requestId })]);
+  });
 });
 
 describe('too much at once is refused with TOO_MANY_OPERATIONS, and the connection goes on:', () => {
@@ -225,6 +272,60 @@ describe('too much at once is refused with TOO_MANY_OPERATIONS, and the connecti
   });
 });
 
+describe('a person’s subscriptions are counted over all connections, event streams among them:', () => {
+  const events = async (server: RunningServer): Promise<Response> => {
+    const gone = new AbortController();
+    onTestFinished(() => gone.abort());
+    const headers = { 'content-type': 'application/json', accept: 'text/event-stream', 'x-person-id': 'ann' };
+    const body = JSON.stringify({ query: WATCH, variables: { file: FILE } });
+    return await fetch(`${server.url}/graphql`, { method: 'POST', headers, body, signal: gone.signal });
+  };
+  const ann = { ...INIT, payload: { personId: 'ann' } };
+
+  it('one too many is refused, others have their own, and one that ends makes room', async () => {
+    const audit = keptAudit();
+    const server = await serve(longshoreWith(silent), { audit, limits: { subscriptionsPerPerson: 3 } });
+    const [first, second, bob] = [await talk(server, ann), await talk(server, ann), await talk(server)];
+    first.say(subscribe('1'));
+    second.say(subscribe('2'));
+    const stream = await events(server);
+    expect(stream.status).toBe(200);
+
+    second.say(subscribe('3'));
+    const { payload } = (await second.hear('next')) as { payload: { errors: readonly unknown[] } };
+    expect(payload.errors).toMatchObject([{ extensions: { code: 'TOO_MANY_OPERATIONS' } }]);
+    expect(audit.events).toMatchObject([{ result: 'TOO_MANY_OPERATIONS', address: '127.0.0.1' }]);
+    expect([(await events(server)).status, await (await events(server)).text()]).toEqual([
+      ...[429, expect.stringContaining('TOO_MANY_OPERATIONS')],
+    ]);
+    bob.say(subscribe('1'));
+    bob.say(hostsQuery('2'));
+    expect(await bob.hear('next')).toMatchObject({ id: '2', payload: { data: { hosts: [] } } });
+
+    // Each of the three ends in its own way.
+    const again = async () => expect.poll(async () => (await events(server)).status).toBe(200);
+    first.socket.terminate();
+    await again();
+    second.say({ id: '2', type: 'complete' });
+    await again();
+    await stream.body?.cancel();
+    await again();
+    expect((await events(server)).status).toBe(429);
+  });
+});
+
+it('a subscription counts no longer than it is there, also when its source says nothing more', async () => {
+  let released = 0;
+  const mute = { [Symbol.asyncIterator]: () => ({ next: () => deferred<IteratorResult<never>>().promise }) };
+  const values = releasing(
+    () => (released += 1),
+    () => mute,
+  );
+  void values.next();
+  await values.return?.();
+  expect(released).toBe(1);
+});
+
 describe('an operation is refused as over HTTP:', () => {
   it.each([
     ['a document of many aliases', `{ ${Array.from({ length: 500 }, (_, i) => `a${i}: hosts { id }`).join(' ')} }`],
@@ -256,6 +357,18 @@ describe('an operation is refused as over HTTP:', () => {
     expect(JSON.stringify(refused)).toMatch(/"retryAfterMs":\d+/);
     expect(audit.events).toContainEqual(expect.objectContaining({ result: 'RATE_LIMITED', address: '127.0.0.1' }));
   });
+});
+
+it('each field at the top of an operation is a call of its own', async () => {
+  const server = await serve(longshoreWith(), { limits: { callsPerSecondPerPerson: 2 } });
+  const { say, hear } = await talk(server);
+  const many = `query one { hosts { id } } query all { ${Array.from({ length: 20 }, (_, n) => `a${n}: hosts { id }`).join(' ')} }`;
+  say(subscribe('1', { query: many, operationName: 'one' }));
+  await hear('next');
+  say(subscribe('2', { query: many, operationName: 'all' }));
+  await hear('next');
+  say(hostsQuery('3'));
+  expect(codeIn(await hear('error'))).toBe('RATE_LIMITED');
 });
 
 describe('a flood of', () => {

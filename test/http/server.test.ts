@@ -45,7 +45,8 @@ describe('pages', () => {
     expect((await ask(server, { method: 'GET', path: '/health' })).text).toBe('{"status":"ok"}');
     expect((await ask(server, { method: 'GET', path: '/ready?x' })).status).toBe(200);
     isReady = false;
-    expect((await ask(server, { method: 'GET', path: '/ready' })).status).toBe(503);
+    // An answer holds for a second.
+    await expect.poll(async () => (await ask(server, { method: 'GET', path: '/ready' })).status, { timeout: 3_000 }).toBe(503);
   });
 
   it('are 404 in JSON where nothing is', async () => {

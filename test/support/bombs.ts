@@ -16,6 +16,11 @@ export const BOMBS: Readonly<Record<string, Bomb>> = {
     query: 'query($file: FileRef!) { dirInfo(file: $file) { __typename } }',
     variables: { file: Object.fromEntries(Array.from({ length: 20_000 }, (_, n) => [`a${n}`, 1])) },
   },
+  'twenty calls for a path of 85 000 bidirectional overrides': manyTimes('\u202e'.repeat(85_000)),
+  'a name in the variables of 80 000 letters': {
+    query: 'query($file: FileRef!) { dirInfo(file: $file) { __typename } }',
+    variables: { file: { ['x'.repeat(80_000)]: 1 } },
+  },
   'a query 2 000 fields deep': { query: nested(2_000, '{a', '', '}') },
   'a query 50 fields deep': { query: nested(50, '{a', '', '}') },
   'a query 100 000 brackets deep': { query: '{'.repeat(100_000) },
@@ -56,6 +61,7 @@ export const BOMBS: Readonly<Record<string, Bomb>> = {
 
 /** Within the limits, or caught by GraphQL's own rules; each as bad as we could make it. */
 export const HARD_NUTS: Readonly<Record<string, Bomb>> = {
+  'twenty calls for a path of 65 000 bidirectional overrides': manyTimes('\u202e'.repeat(65_000)),
   'introspection in circles': { query: `{ __schema { types { ${nested(20, 'fields { type { ', 'name', ' } }')} } } }` },
   'all of introspection, as wide as it may be': {
     query: `{ __schema { types { name kind description fields(includeDeprecated: true) { name args { name type { name ofType { name ofType { name } } } } type { name kind fields { name description type { name kind } } ofType { name } } } interfaces { name } possibleTypes { name } enumValues { name } inputFields { name type { name } } } } }`,
@@ -80,6 +86,13 @@ export const HARD_NUTS: Readonly<Record<string, Bomb>> = {
   'an escape in every letter': { query: `{ uploads(after: "${'\\u0041'.repeat(5_000)}") { nextAfter } }` },
   'a block string of many lines': { query: `{ uploads(after: """${'\n x'.repeat(10_000)}""") { nextAfter } }` },
 };
+
+function manyTimes(fullPath: string): Bomb {
+  return {
+    query: `query($file: FileRef!) { ${times(20, (n) => `a${n}: dirInfo(file: $file) { __typename }`)} }`,
+    variables: { file: { hostId: 'h', fullPath, hashCode: 'c' } },
+  };
+}
 
 function doubled(levels: number): string {
   const level = (n: number): string => (n === 0 ? 'z' : `x { ${level(n - 1)} } x { ${level(n - 1)} }`);

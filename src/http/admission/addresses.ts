@@ -30,7 +30,7 @@ export function networkOf(address: string): string {
 }
 
 /** An IPv4 address that came in over IPv6 is that (RFC 4291 section 2.5.5.2). */
-function plain(address: string): string {
+export function plain(address: string): string {
   const [, mapped] = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address) ?? [];
   return mapped ?? address;
 }

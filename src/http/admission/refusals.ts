@@ -65,7 +65,8 @@ export class Refusals {
   }
 
   #write({ id, address }: Visitor, result: string, count: number): void {
-    const details = count === 1 ? {} : { details: { count } };
-    this.#audit.record({ action: 'request', result, requestId: id, address, ...details });
+    // Of many, it would be the first one's beside the last one's result.
+    const which = count === 1 ? { requestId: id } : { details: { count } };
+    this.#audit.record({ action: 'request', result, address, ...which });
   }
 }

@@ -54,7 +54,7 @@ export function createAuthentication(options: AuthenticationOptions, parts: Auth
   const { jwt, ticketSecret, ticketTtlMs } = options;
   const tokens = createTokens(jwt, parts.clock);
   const secret = ticketSecret ?? (jwt.key.kind === 'secret' ? jwt.key.secret : undefined);
-  const tickets = new Tickets({ secret, ttlMs: ticketTtlMs, ...parts });
+  const tickets = new Tickets({ ...parts, secret, ttlMs: ticketTtlMs });
   return async ({ authorization }) => {
     const token = bearerToken(authorization);
     if (Tickets.isTicket(token)) return await tickets.verify(token);

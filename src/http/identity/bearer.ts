@@ -24,10 +24,10 @@ export function invalidToken(message: string): GraphQLError {
 }
 
 /** Nobody knows whether they do: whose tokens are believed can't be asked for its keys. */
-export function authenticationUnavailable(): GraphQLError {
+export function authenticationUnavailable(retryAfterMs = RETRY_AFTER_MS): GraphQLError {
   return graphqlError('AUTHENTICATION_UNAVAILABLE', 'The keys that tokens are signed with are not to be had just now.', {
     status: 503,
-    retryAfterMs: RETRY_AFTER_MS,
+    retryAfterMs,
   });
 }
 

@@ -56,6 +56,8 @@ function sourceOf(key: TokenKey, clock: Clock): Source {
 const FETCH_TIMEOUT_MS = 3_000;
 /** A key that its issuer has withdrawn is believed no longer than this, as long as the issuer answers. */
 const MAX_AGE_MS = 600_000;
+/** From then on new ones are fetched meanwhile, so that nobody waits for them as long as there are calls. */
+const REFRESH_AGE_MS = MAX_AGE_MS / 2;
 /** An issuer that is away does no harm for a day; after that a withdrawn key would be believed for too long. */
 const MAX_STALE_MS = 86_400_000;
 /** Tokens with keys we don't know can be made by anybody: so they ask the issuer at most so often. */
@@ -82,28 +84,39 @@ class RemoteKeys {
   }
 
   async keyFor(header: JWSHeaderParameters, token: FlattenedJWSInput): Promise<CryptoKey> {
-    if (this.#ageMs > MAX_AGE_MS) await this.#refresh();
+    const calledAt = this.#clock.monotonic();
+    await this.#freshen();
     if (this.#ageMs > MAX_STALE_MS) throw authenticationUnavailable();
     try {
       return await this.#remote(header, token);
     } catch (error) {
       if (!(error instanceof errors.JWKSNoMatchingKey)) throw error;
     }
-    await this.#refresh();
-    // It may be a new key, which only the issuer could tell.
+    // It may be a new key, which only the issuer can tell.
+    const waitMs = this.#fetchedAt >= calledAt ? 0 : await this.#refresh();
+    if (waitMs > 0) throw authenticationUnavailable(waitMs);
     if (this.#hasFailed) throw authenticationUnavailable();
     return await this.#remote(header, token);
+  }
+
+  /** Waits for new keys only where the old ones won't do; an issuer that is away is waited for once. */
+  async #freshen(): Promise<void> {
+    if (this.#ageMs <= REFRESH_AGE_MS) return;
+    const refreshed = this.#refresh();
+    const mayBelieve = this.#ageMs <= MAX_AGE_MS || (this.#hasFailed && this.#ageMs <= MAX_STALE_MS);
+    if (!mayBelieve) await refreshed;
   }
 
   get #ageMs(): number {
     return this.#clock.monotonic() - this.#fetchedAt;
   }
 
-  /** Asks the issuer, unless it was asked just now. Doesn't reject: what is known stays. */
-  async #refresh(): Promise<void> {
+  /** Asks the issuer: 0; or after how many ms it may be asked again, if it was just now. Doesn't reject: what is known stays. */
+  async #refresh(): Promise<number> {
     const pauseMs = this.#ageMs > MAX_STALE_MS ? FIRST_PAUSE_MS : PAUSE_MS;
     const now = this.#clock.monotonic();
-    if (!this.#remote.reloading && now - this.#triedAt < pauseMs) return;
+    const waitMs = this.#triedAt + pauseMs - now;
+    if (!this.#remote.reloading && waitMs > 0) return waitMs;
     this.#triedAt = now;
     try {
       await this.#remote.reload(); // Whoever asks while it is under way has part in it.
@@ -112,5 +125,6 @@ class RemoteKeys {
     } catch {
       this.#hasFailed = true; // Whatever it was: those who need new keys are told to come again.
     }
+    return 0;
   }
 }

@@ -10,6 +10,8 @@ const MAX_UNREAD_BYTES = 64 * 1024;
 const MAX_MESSAGES_PER_SECOND = 1_000;
 /** Larger messages count for as many as they have of these. */
 const MESSAGE_BYTES = 4 * 1024;
+/** For a goodbye to reach who never said who he is: his answer isn't waited for as others' are. */
+const FAREWELL_MS = 250;
 const POLICY_VIOLATION = 1008;
 const UNSUPPORTED_DATA = 1003;
 
@@ -17,6 +19,7 @@ const UNSUPPORTED_DATA = 1003;
 export class Line {
   readonly #socket: WebSocket;
   readonly #log: Log;
+  #isWelcome = false;
   #isAlive = true;
   #second = 0;
   #messages = 0;
@@ -25,7 +28,10 @@ export class Line {
     this.#socket = socket;
     this.#log = log;
     // Stays for good: an error without a listener would end the process.
-    socket.on('error', (err) => log.debug({ err }, 'a WebSocket client broke the protocol'));
+    socket.on('error', (err) => {
+      log.debug({ err }, 'a WebSocket client broke the protocol');
+      this.#hurry();
+    });
     socket.on('pong', () => {
       this.#isAlive = true;
       this.#count(0);
@@ -63,6 +69,23 @@ export class Line {
     // Its answer to that has to be heard.
     this.#socket.resume();
     this.#socket.close(code, reason);
+    this.#hurry();
+  }
+
+  /** It is known whose it is: from now on its answer to a goodbye is waited for. */
+  welcome(): void {
+    this.#isWelcome = true;
+  }
+
+  /** Without a goodbye. */
+  cut(): void {
+    this.#socket.terminate();
+  }
+
+  #hurry(): void {
+    if (this.#isWelcome) return;
+    const cut = setTimeout(() => this.cut(), FAREWELL_MS);
+    this.#socket.once('close', () => clearTimeout(cut));
   }
 
   #ping(): void {

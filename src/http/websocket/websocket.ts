@@ -19,6 +19,7 @@ import type { Authenticate, Identity } from '../identity/authentication.js';
 import type { Visitor } from '../admission/refusals.js';
 import { Line } from './socket-line.js';
 import { Operations } from './socket-operations.js';
+import { Ungreeted } from './ungreeted.js';
 
 export interface WebSocketOptions {
   readonly graphql: GraphQLServer;
@@ -30,10 +31,10 @@ export interface WebSocketOptions {
 }
 
 export interface WebSocketEdge {
-  /** Too many connections haven't said who they are. */
-  readonly isFull: boolean;
-  /** Takes over a connection whose path, host and origin have been checked. */
-  accept(req: IncomingMessage, socket: Duplex, head: Buffer, visitor: Visitor): void;
+  /** Whether another connection may begin. It may take the place of one that hasn't said who it is. */
+  hasRoomFor(visitor: Visitor): boolean;
+  /** Takes over a connection whose path, host and origin have been checked. False, and untouched, when it doesn't ask for that properly. */
+  accept(req: IncomingMessage, socket: Duplex, head: Buffer, visitor: Visitor): boolean;
   /** Ends every connection with 1001; those that don't answer are cut after `graceMs`. */
   close(graceMs: number): Promise<void>;
 }
@@ -64,6 +65,8 @@ interface Connection {
   readonly gone: AbortController;
   readonly visitor: Visitor;
   readonly operations: Operations;
+  /** From now on it is nobody unknown. */
+  readonly welcome: () => void;
   identity?: Identity;
   begun: number;
   /** Of the message being taken. */
@@ -75,28 +78,37 @@ type ConnectionContext = Context<ConnectionInitMessage['payload'], Connection>;
 export function createWebSocketEdge(options: WebSocketOptions): WebSocketEdge {
   const { log, maxUngreeted = MAX_UNGREETED } = options;
   const server = new WebSocketServer(SOCKET_OPTIONS);
-  const ungreeted = new Set<Connection>();
+  // With a listener, ws leaves the answer to us, who see that nothing was opened.
+  server.on('wsClientError', () => undefined);
+  const ungreeted = new Ungreeted(maxUngreeted);
   const protocol = makeServer<ConnectionInitMessage['payload'], Connection>({
     connectionInitWaitTimeout: INIT_WAIT_MS,
     async onConnect(context) {
       const isWelcome = await connect(context, options);
-      ungreeted.delete(context.extra);
+      if (isWelcome) context.extra.welcome();
       return isWelcome;
     },
     onSubscribe: (context, id, payload) => prepare({ context, id, payload }, options),
     execute: (args) => bound(args).execute(args),
     subscribe: (args) => bound(args).subscribe(args),
-    onNext: (_context, _id, _payload, _args, { data, errors }) =>
-      errors && { errors: errors.map(toClient), ...(data === undefined ? {} : { data }) },
+    onNext({ extra }, _id, _payload, _args, { data, errors }) {
+      if (errors === undefined) return;
+      if (data === undefined) options.admission.refused(extra.visitor, String(errors[0]?.extensions['code']));
+      return { errors: errors.map(toClient), ...(data === undefined ? {} : { data }) };
+    },
     onError: (_context, _id, _payload, errors) => errors.map(toClient),
   });
   const open = (socket: WebSocket, visitor: Visitor): void => {
     const line = new Line(socket, log);
+    const forget = ungreeted.add(visitor.address, line);
+    const welcome = (): void => {
+      forget();
+      line.welcome();
+    };
     const connection: Connection = {
-      ...{ line, visitor, gone: new AbortController(), operations: new Operations() },
+      ...{ line, visitor, welcome, gone: new AbortController(), operations: new Operations() },
       ...{ begun: 0, messageBytes: 0 },
     };
-    ungreeted.add(connection);
     const closed = protocol.opened(
       {
         protocol: socket.protocol,
@@ -114,17 +126,20 @@ export function createWebSocketEdge(options: WebSocketOptions): WebSocketEdge {
       connection,
     );
     socket.once('close', (code, reason) => {
-      ungreeted.delete(connection);
+      forget();
       connection.gone.abort();
       closed(code, String(reason)).catch((err: unknown) => log.error({ err }, 'a subscription failed to end'));
     });
   };
   return {
-    get isFull() {
-      return ungreeted.size >= maxUngreeted;
-    },
+    hasRoomFor: ({ address }) => ungreeted.hasRoomFor(address),
     accept(req, socket, head, visitor) {
-      server.handleUpgrade(req, socket, head, (opened) => open(opened, visitor));
+      let isOpen = false;
+      server.handleUpgrade(req, socket, head, (opened) => {
+        isOpen = true;
+        open(opened, visitor);
+      });
+      return isOpen;
     },
     close: (graceMs) => closeAll(server, graceMs),
   };
@@ -203,6 +218,7 @@ async function prepare(
     const enveloped: Enveloped = graphql.getEnveloped({
       ...identity,
       caller,
+      allowance: admission.allowanceOf(caller),
       expiresAt: undefined,
       signal: gone.signal,
       params: payload,
