@@ -14,6 +14,8 @@ export default defineConfig({
     maxWorkers: Math.max(2, Math.floor(availableParallelism() / 2)),
     testTimeout: 30_000,
     hookTimeout: 60_000,
+    // A second, the default, is little for two processes on a full machine.
+    expect: { poll: { timeout: 10_000 } },
     reporters: ['default', './scripts/ci-reporter.mjs'],
   },
 });
