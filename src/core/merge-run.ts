@@ -105,12 +105,17 @@ async function mergeOn(options: MergeOptions): Promise<void> {
   }
 }
 
-/** What was asked for and not answered, though it is no longer on the host. */
+/** What was asked for and not answered, though it is no longer on the host; undefined when the upload isn't there either: it is being given up. */
 async function restoreRequest({ feed }: Services, staged: StagedUpload): Promise<MergeRequest | undefined> {
   const asked = await feed.asked(staged.identity.id);
   if (asked === undefined) return undefined;
   const request = JSON.parse(asked.text) as MergeRequest;
-  await staged.requestMerge(request);
+  try {
+    await staged.requestMerge(request);
+  } catch (error) {
+    if (problemOf(error)?.code !== 'UPLOAD_UNKNOWN') throw error;
+    return undefined;
+  }
   return request;
 }
 

@@ -1,5 +1,5 @@
 // Calls that meet at bad instants. The services with the memory adapters and a real SSH host; every port may be stopped at a call.
-import { existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -272,6 +272,25 @@ it('a chunk that ends after the upload was given up does not hide that it was', 
   await chunk;
   expect(await feed.last(IDENTITY.id)).toMatchObject({ phase: 'ABORTED' });
   expect(await longshore.abortUpload(ANNA, FILE)).toMatchObject({ kind: 'UploadAborted' });
+});
+
+it('a merge that is given up before it has read what was asked for tells no failure', async () => {
+  await send();
+  const staged = local(`.longshore/${IDENTITY.targetKey}/${IDENTITY.uploadKey}`);
+  const { targetKey: target, uploadKey: upload, person } = IDENTITY;
+  const looked = deferred();
+  onHost = async (method, args, proceed) => {
+    if (method !== 'lstat' || !String(args[0]).endsWith('/merge.json') || !existsSync(staged)) return proceed();
+    // As abortUpload does through another process, before it tells the end.
+    await locks.seizeMerge({ target, person, upload, ttlMs: 60_000, token: 'abort', leaseMs: 10_000 });
+    renameSync(staged, local('.longshore/x.given-up'));
+    looked.resolve();
+    return proceed();
+  };
+  await merge();
+  await looked.promise;
+  await idle();
+  expect(await feed.last(IDENTITY.id)).toMatchObject({ phase: 'QUEUED' });
 });
 
 it('a host that offers links on a file system without them publishes by a rename that refuses', async () => {
