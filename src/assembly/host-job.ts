@@ -81,7 +81,7 @@ trap 'kill "$work" 2>/dev/null' HUP INT TERM
 wait "$work"
 code=$?
 while kill -0 "$work" 2>/dev/null; do wait "$work"; code=$?; done
-kill "$watch"
+kill "$watch" 2>/dev/null
 [ -e "$claim" ] && echo "$code" >"$0.exit.new" && mv "$0.exit.new" "$0.exit"`;
 
 /**

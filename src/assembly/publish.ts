@@ -130,14 +130,16 @@ async function settle(
     host.syncDirectory(parentOf(path)),
   ]);
   if (looked.status === 'rejected') throw looked.reason;
-  if (looked.value.isSteady) {
-    if (synced.status === 'rejected') throw synced.reason;
+  const taken = looked.value.isSteady
+    ? undefined
+    : await takeBack({ host, clock, hashing, path, facts, output, ...(kept !== undefined && { kept }) });
+  if (taken === undefined) {
+    // Also where that took many looks. To leave it there and refuse would give the next attempt a file that passes for its own.
+    if (synced.status === 'rejected') await host.syncDirectory(parentOf(path));
     if (kept !== undefined) await removeFile(host, kept);
     return { kind: 'published', published: { ...verified, etag: etagOf(hashing, facts) } };
   }
-  const taken = await takeBack({ host, clock, hashing, path, facts, output, ...(kept !== undefined && { kept }) });
   if (kept !== undefined && kept !== output) await move(host, kept, output);
-  if (taken === undefined) return { kind: 'refused', problem: SWAPPED };
   const message = `a directory of the path was swapped for another in the instant in which the file was published. ${tell(taken)}`;
   return { kind: 'refused', problem: refused('TARGET_CHANGED', message), escaped: taken.escape };
 }

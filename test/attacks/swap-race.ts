@@ -143,11 +143,12 @@ class Run {
   #check(film: TestUpload): true {
     const { local, root } = this.#setting;
     const name = film.file.fullPath.slice(root.length + 1);
-    const directories = fs.readdirSync(local).filter((each) => each.startsWith('dir'));
-    const paths = [...new Set(['dir', 'dir.aside', ...directories])].map((each) => join(local, name.replace('dir', each)));
-    const isRight = Array.from({ length: 100 }).some(() =>
-      paths.some((path) => fs.existsSync(path) && contentIs(path, film.bytes)),
-    );
+    // Listed anew each time: one that was made while nothing was there is put aside under another name.
+    const isRight = Array.from({ length: 100 }).some(() => {
+      const directories = fs.readdirSync(local).filter((each) => each.startsWith('dir'));
+      const paths = [...new Set(['dir', 'dir.aside', ...directories])].map((each) => join(local, name.replace('dir', each)));
+      return paths.some((path) => fs.existsSync(path) && contentIs(path, film.bytes));
+    });
     if (!isRight) this.lost.push(film.file.fullPath);
     this.counts.published += 1;
     return true;
