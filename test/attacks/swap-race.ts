@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import * as fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { SshHostOptions } from '../../src/sftp/host-repository.js';
 import type { TestServices } from '../assembly/support.js';
@@ -109,7 +110,8 @@ class Run {
     for (const film of this.#waiting) {
       // What was seen by a run before may still be told once.
       let isDone = false;
-      for (let attempt = 0; attempt < 4 && !isDone; attempt += 1) {
+      for (let attempt = 0; attempt < 20 && !isDone; attempt += 1) {
+        if (attempt > 0) await sleep(250);
         await film.status(this.#services.longshore, { ifExists: 'REPLACE' });
         isDone = await this.#attempt(film, 'REPLACE');
       }
@@ -121,7 +123,8 @@ class Run {
     const { longshore } = this.#services;
     try {
       const end = await film.mergeToEnd(longshore, { ifExists });
-      this.outside.push(...contentsOf(this.#setting.outside));
+      // Those of merges that are still under way may be there for moments.
+      this.outside.push(...contentsOf(this.#setting.outside).filter((name) => film.file.fullPath.endsWith(`/${name}`)));
       if (end?.phase === 'DONE') return this.#check(film);
       const message = end?.problem?.message ?? '';
       if (message.includes('taken back')) this.counts.takenBack += 1;
