@@ -3,6 +3,7 @@ import type { DirectoryEntry, Hashing, Host, OpenFile } from '../core/ports.js';
 import { Fault, isFault } from '../core/problems.js';
 import { joinPath } from '../core/remote-path.js';
 import type { RemotePath } from '../core/remote-path.js';
+import { settled } from '../core/settled.js';
 import { readAll } from './received.js';
 
 /** Nothing of ours but the received map is larger. */
@@ -12,14 +13,6 @@ const PRIVATE_DIRECTORY = 0o700;
 
 export function freshNonce(hashing: Hashing): string {
   return hashing.nonce(NONCE_BYTES);
-}
-
-/** Like Promise.all, but nothing runs on behind a rejection: all have ended when it settles. */
-export async function settled<T extends readonly Promise<unknown>[] | []>(
-  promises: T,
-): Promise<{ -readonly [K in keyof T]: Awaited<T[K]> }> {
-  await Promise.allSettled(promises);
-  return Promise.all(promises);
 }
 
 /** `work` over all items, with at most `atOnce` under way. */

@@ -5,7 +5,8 @@ import { ProblemError, isFault, refused } from '../core/problems.js';
 import { STAGING_NAME, joinPath, pathsBetween } from '../core/remote-path.js';
 import type { RemotePath } from '../core/remote-path.js';
 import type { Place } from '../core/staging.js';
-import { freshNonce, inDirectories, makeFile, removeIfEmpty, removeQuietly, settled } from './files.js';
+import { settled } from '../core/settled.js';
+import { freshNonce, inDirectories, makeFile, removeIfEmpty, removeQuietly } from './files.js';
 import type { ProbedPowers } from './probe.js';
 import { probePowers } from './probe.js';
 

@@ -5,9 +5,10 @@ import { isFault } from '../core/problems.js';
 import { joinPath } from '../core/remote-path.js';
 import type { RemotePath } from '../core/remote-path.js';
 import type { HostPowers } from '../core/staging.js';
+import { settled } from '../core/settled.js';
 import { chooseCopiers, chooseStrategy } from './choose.js';
 import type { CopierName } from './choose.js';
-import { freshNonce, makeFile, removeQuietly, settled, single, withFile } from './files.js';
+import { freshNonce, makeFile, removeQuietly, single, withFile } from './files.js';
 import { readAll } from './received.js';
 
 /** Programs that hash a file, the fastest first: OpenSSL makes about five times the rate of coreutils' sha256sum. */

@@ -9,11 +9,13 @@ import type { RemotePath } from '../core/remote-path.js';
 import type { MergeRequest, PublishOutcome, Published, Verified } from '../core/staging.js';
 import type { Target } from '../core/target.js';
 import { etagOf, fileExists, replaceObjection, resolveTarget } from '../core/target.js';
-import { move, openOurs, readSmall, removeFile, removeQuietly, replaceSmall, settled, withFile } from './files.js';
+import { settled } from '../core/settled.js';
+import { findInPlace, look } from '../core/sight.js';
+import { move, openOurs, readSmall, removeFile, removeQuietly, replaceSmall, withFile } from './files.js';
 import type { Intent } from './manifest.js';
 import { DATA, INTENT, keptName, parseIntent } from './manifest.js';
 import type { Taken } from './whereabouts.js';
-import { isSameFile, look, lookForOther, removeStrays, takeBack } from './whereabouts.js';
+import { isSameFile, lookFor, lookForOther, removeStrays, takeBack } from './whereabouts.js';
 
 export interface Publication {
   readonly host: Host;
@@ -72,7 +74,7 @@ async function publishIn(publishing: Publishing, target: Target): Promise<Publis
   try {
     // As late as SFTP allows: a large file may take minutes until it is durable.
     const [late, sight] = await settled([resolveTarget(host, whereTo(publishing)), look(host, identity.target)] as const);
-    const problem = objection(publishing, request, late) ?? (sight.isSteady ? undefined : SWAPPED);
+    const problem = objection(publishing, request, late) ?? (sight.kind === 'absent' ? undefined : SWAPPED);
     if (problem !== undefined) return { kind: 'refused', problem };
     await publishing.confirm();
     const failure = await takeStep(publishing, prepared.path, isReplacing);
@@ -126,13 +128,14 @@ async function settle(
   const { host, clock, hashing, identity, verified } = publishing;
   const path = identity.target;
   const [looked, synced] = await Promise.allSettled([
-    kept === undefined ? look(host, path, facts) : lookForOther(host, kept, path),
+    kept === undefined ? lookFor(host, path, facts) : lookForOther(host, kept, path),
     host.syncDirectory(parentOf(path)),
   ]);
   if (looked.status === 'rejected') throw looked.reason;
-  const taken = looked.value.isSteady
-    ? undefined
-    : await takeBack({ host, clock, hashing, path, facts, output, ...(kept !== undefined && { kept }) });
+  const taken =
+    looked.value.kind === 'in-place'
+      ? undefined
+      : await takeBack({ host, clock, hashing, path, facts, output, ...(kept !== undefined && { kept }) });
   if (taken === undefined) {
     // Also where that took many looks. To leave it there and refuse would give the next attempt a file that passes for its own.
     if (synced.status === 'rejected') await host.syncDirectory(parentOf(path));
@@ -230,7 +233,7 @@ async function nameAnew(publication: Publication, output: RemotePath): Promise<b
 
 /** Undefined unless an earlier run published; finishes what it left half done. `HOST_BUSY` when that takes a second call. */
 export async function recoverPublication(publication: Publication): Promise<Published | undefined> {
-  const { host, hashing, directory, identity } = publication;
+  const { host, clock, hashing, directory, identity } = publication;
   const text = await readSmall(host, joinPath(directory, INTENT));
   const intent = text === undefined ? undefined : parseIntent(text);
   if (intent === undefined) return undefined;
@@ -239,9 +242,12 @@ export async function recoverPublication(publication: Publication): Promise<Publ
   // Where it was put back, or that was its name all the time.
   const data = joinPath(directory, DATA);
   const names = [...new Set([output, data, kept])];
-  const [there, ...found] = await settled([identity.target, ...names].map((name) => host.lstat(name)));
-  const mine = names.find((_, at) => found[at] !== undefined);
-  if (there?.kind !== 'file' || !(await isPublished(publication, { there, intent, mine }))) {
+  const found = await settled(names.map((name) => host.lstat(name)));
+  const mine = names.find((_, at) => found[at]?.kind === 'file');
+  const there = await findInPlace(clock, () =>
+    mine === undefined ? lookFor(host, identity.target, intent) : lookForOther(host, mine, identity.target),
+  );
+  if (there === undefined) {
     if (mine === kept) return takeUpAgain(host, kept, output);
     // Of a run that was cut off before its last step, if there is one.
     await removeQuietly(host, kept);
@@ -250,16 +256,6 @@ export async function recoverPublication(publication: Publication): Promise<Publ
   for (const name of new Set([mine ?? kept, kept])) await removeFile(host, name);
   await host.syncDirectory(parentOf(identity.target));
   return { ...intent.verified, etag: etagOf(hashing, there) };
-}
-
-/** `mine`: a name that the output still has. */
-async function isPublished(
-  { host, identity }: Publication,
-  { there, intent, mine }: { readonly there: FileFacts; readonly intent: Intent; readonly mine: RemotePath | undefined },
-): Promise<boolean> {
-  if (there.size !== intent.size) return false;
-  if (mine === undefined) return (await look(host, identity.target, intent)).isSteady;
-  return (await isSameFile(host, mine, identity.target)) && (await lookForOther(host, mine, identity.target)).isSteady;
 }
 
 /** The file was published, and isn't where it should be: nothing is lost. */

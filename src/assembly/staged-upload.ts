@@ -164,32 +164,36 @@ export class HostStagedUpload implements StagedUpload {
     });
   }
 
+  async remove(): Promise<void> {
+    await this.#removeAside();
+  }
+
   async discard(): Promise<Discarded> {
-    const { host, hashing } = this.#options;
-    const targetDirectory = parentOf(this.directory);
+    const { host } = this.#options;
     // All that may fail and needs nothing of the directory comes before it is out of reach; so does a look that can be had again.
     const publication = await this.#publication();
-    const before = await recoverPublication(publication);
-    this.#options.forget();
-    const aside = joinPath(targetDirectory, `x.${freshNonce(hashing)}`);
-    const isAside = await setAside(host, this.directory, aside);
-    const published = before ?? (await this.#removeAside(publication, isAside ? [aside] : await this.#leftAside()));
-    if (before !== undefined && isAside) await removeGivenUp(host, aside);
-    // Also when somebody was quicker: it may have cleaned before what was made around it was there.
-    await removeEmptied(host, targetDirectory);
+    let published = await recoverPublication(publication);
+    await this.#removeAside(async (directory) => {
+      // What it was before, found where it lies now. The intent goes first when it came to nothing: without its output it would lie.
+      published ??= await recoverPublication({ ...publication, directory });
+      if (published === undefined) await removeFile(host, joinPath(directory, INTENT));
+    });
     return published === undefined ? { kind: 'discarded' } : { kind: 'published', published };
   }
 
-  /** What it was before, found where it lies now. The intent goes first when it came to nothing: without its output it would lie. */
-  async #removeAside(publication: Publication, asides: readonly RemotePath[]): Promise<Published | undefined> {
-    const { host } = this.#options;
-    let published: Published | undefined;
-    for (const directory of asides) {
-      published ??= await recoverPublication({ ...publication, directory });
-      if (published === undefined) await removeFile(host, joinPath(directory, INTENT));
+  /** `look` comes before anything in the directory is removed. */
+  async #removeAside(look?: (directory: RemotePath) => Promise<void>): Promise<void> {
+    const { host, hashing, forget } = this.#options;
+    forget();
+    const targetDirectory = parentOf(this.directory);
+    const aside = joinPath(targetDirectory, `x.${freshNonce(hashing)}`);
+    const isAside = await setAside(host, this.directory, aside);
+    for (const directory of isAside ? [aside] : await this.#leftAside()) {
+      await look?.(directory);
       await removeGivenUp(host, directory);
     }
-    return published;
+    // Also when somebody was quicker: it may have cleaned before what was made around it was there.
+    await removeEmptied(host, targetDirectory);
   }
 
   /** Where this very directory lies if an earlier call set it aside and was cut off. */

@@ -22,9 +22,10 @@ import type {
   StagedUpload,
 } from '../core/staging.js';
 import { canonicalRoots, everyRoot, firstRoot } from '../core/roots.js';
+import { settled } from '../core/settled.js';
 import { begin, clearAway } from './begin.js';
 import { layoutFor } from './choose.js';
-import { freshNonce, listOrNothing, mapBounded, settled } from './files.js';
+import { freshNonce, listOrNothing, mapBounded } from './files.js';
 import { Homes } from './home.js';
 import { BegunAgain } from './layout.js';
 import { MERGE, isManifestOf, isUploadDirectory } from './manifest.js';

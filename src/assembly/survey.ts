@@ -6,7 +6,8 @@ import { ProblemError, isFault } from '../core/problems.js';
 import { STAGING_NAME, joinPath, parentOf, parseRemotePath } from '../core/remote-path.js';
 import type { RemotePath } from '../core/remote-path.js';
 import type { Manifest } from '../core/staging.js';
-import { listOrNothing, mapBounded, readSmall, removeIfEmpty, removeQuietly, settled } from './files.js';
+import { settled } from '../core/settled.js';
+import { listOrNothing, mapBounded, readSmall, removeIfEmpty, removeQuietly } from './files.js';
 import { MANIFEST, isGivenUpDirectory, isUploadDirectory, parseManifest } from './manifest.js';
 import { removeEmptied, removeGivenUp } from './removal.js';
 

@@ -1,15 +1,14 @@
-// Whether a published file is where it was meant to be. SFTP names files by whole paths alone: whoever may rename directories above a
-// target may put a link in the place of one between any two requests. A server answers requests in order, so a handful sent at once are
-// looks at many instants for one round trip; one who swaps back and forth is caught by nearly all of them.
+// Where a published file is when somebody swaps directories above its path, and how it is taken back from there.
 import type { Clock, FileFacts, Hashing, Host } from '../core/ports.js';
 import { Fault, isFault } from '../core/problems.js';
 import { joinPath, nameOf, parentOf } from '../core/remote-path.js';
 import type { RemotePath } from '../core/remote-path.js';
 import type { Escape } from '../core/staging.js';
-import { freshNonce, move, settled } from './files.js';
+import { settled } from '../core/settled.js';
+import { look, unlessRefused } from '../core/sight.js';
+import type { Sight } from '../core/sight.js';
+import { freshNonce, move } from './files.js';
 
-/** Somebody who swaps with every other request comes through all of them once in 2^16 times. */
-const LOOKS = 8;
 const SECOND_MS = 1_000;
 /** How long it is looked for where a file has gone that isn't where it should be. */
 const SEARCHES = 20;
@@ -18,29 +17,12 @@ const SEARCH_PAUSE_MS = 100;
 /** Of a file that may be foreign: none of the names that are ever removed, whatever happens in between. */
 const foundName = (nonce: string) => `found.${nonce}`;
 
-export interface Sight {
-  /** In every look the directory was where it should be, and so was the file that was wanted. */
-  readonly isSteady: boolean;
-  /** Where the directory led instead. */
-  readonly elsewhere: readonly RemotePath[];
-}
-
 /** Of a file, as far as two of them can be told apart. */
 export type Mark = Pick<FileFacts, 'size' | 'modifiedAt'>;
 
-/** Looks at a canonical path again and again; at the file there, too, when one is wanted. */
-export async function look(host: Host, path: RemotePath, wanted?: Mark): Promise<Sight> {
-  const parent = parentOf(path);
-  const whereParent = () => unlessRefused(host.realPath(parent));
-  const whatIsThere = async () => wanted && unlessRefused(host.lstat(path));
-  const looks = Array.from({ length: LOOKS }, () => settled([whereParent(), whatIsThere()]));
-  const [last, ...seen] = await settled([whereParent(), ...looks]);
-  const parents = [last, ...seen.map(([where]) => where)];
-  const files = wanted === undefined ? [] : seen.map(([, facts]) => facts);
-  return {
-    isSteady: parents.every((where) => where === parent) && files.every((facts) => isMarked(facts, wanted)),
-    elsewhere: [...new Set(parents)].filter((where) => where !== undefined && where !== parent) as readonly RemotePath[],
-  };
+/** Looks for a file as it was when it was looked at last. */
+export function lookFor(host: Host, path: RemotePath, mark: Mark): Promise<Sight> {
+  return look(host, path, (facts) => isMarked(facts, mark));
 }
 
 /**
@@ -55,10 +37,11 @@ export async function lookForOther(host: Host, mine: RemotePath, path: RemotePat
     await host.setFacts(mine, { modifiedAt: changed.modifiedAt });
   } catch (error) {
     if (!isFault(error, 'HOST_UNSUPPORTED')) throw error;
-    return look(host, path, before);
+    return lookFor(host, path, before);
   }
   try {
-    return await look(host, path, changed);
+    const { facts, ...sight } = await lookFor(host, path, changed);
+    return { ...sight, ...(facts && { facts: { ...facts, modifiedAt: before.modifiedAt } }) };
   } finally {
     await host.setFacts(mine, { modifiedAt: before.modifiedAt });
   }
@@ -103,14 +86,14 @@ export interface Taken {
 export async function takeBack(missing: Missing): Promise<Taken | undefined> {
   const { host, clock, path, facts, kept } = missing;
   for (let search = 1; ; search++) {
-    const { isSteady, elsewhere } = await look(host, path, facts);
-    for (const directory of elsewhere) {
+    const here = await lookFor(host, path, facts);
+    for (const directory of here.elsewhere) {
       const taken = await unlessRefused(takeFrom(missing, joinPath(directory, nameOf(path))));
       if (taken !== undefined) return taken;
     }
     // Not by the path that is swapped: to remove it there might hit another file.
-    const sight = kept === undefined ? { isSteady } : await unlessRefused(lookForOther(host, kept, path));
-    if (sight?.isSteady === true) return undefined;
+    const sight = kept === undefined ? here : await unlessRefused(lookForOther(host, kept, path));
+    if (sight?.kind === 'in-place') return undefined;
     if (search === SEARCHES) return { escape: 'left' };
     await clock.sleep(SEARCH_PAUSE_MS);
   }
@@ -193,14 +176,4 @@ async function removeStray(host: Host, path: RemotePath, since: number): Promise
 
 function isMarked(facts: FileFacts | undefined, mark: Mark | undefined): boolean {
   return facts?.kind === 'file' && facts.size === mark?.size && facts.modifiedAt === mark.modifiedAt;
-}
-
-/** Undefined for what can't be looked at, or leads nowhere: a swapped path may be anything. Not for a host that is away. */
-async function unlessRefused<T>(answer: Promise<T>): Promise<T | undefined> {
-  try {
-    return await answer;
-  } catch (error) {
-    if (!isFault(error) || isFault(error, 'HOST_UNREACHABLE', 'HOST_BUSY')) throw error;
-    return undefined;
-  }
 }

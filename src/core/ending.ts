@@ -45,7 +45,7 @@ export async function clean(services: Services, staged: StagedUpload): Promise<v
   const { hostId, id } = staged.identity;
   for (let attempt = 1; ; attempt++) {
     try {
-      await staged.discard();
+      await staged.remove();
       return;
     } catch (error) {
       log.warn({ host: hostId, upload: id, attempt, err: error }, 'cleaning failed');

@@ -3,12 +3,13 @@ import type { UploadFinished } from './answers.js';
 import { book, strikeOut } from './bookkeeping.js';
 import type { ReceivedMap } from './chunks.js';
 import type { TakeOutcome } from './lease.js';
-import type { Claim, ClaimOutcome } from './ports.js';
+import type { Claim, ClaimOutcome, FileFacts } from './ports.js';
 import { ProblemError, refused, tryAgainLater } from './problems.js';
 import type { ProblemCode, UploadLocked } from './problems.js';
 import { problemOf } from './services.js';
 import type { Services, UploadCall } from './services.js';
 import type { MergeProgress } from './progress.js';
+import { findInPlace, look } from './sight.js';
 import type { OtherUpload, StagedUpload } from './staging.js';
 import { etagOf } from './target.js';
 
@@ -171,13 +172,16 @@ export async function yieldToOthers(services: Services, call: UploadCall, ownLoc
 
 /** The answer to every call about content that was published, as long as its target is unchanged. */
 export async function finishedAnswer(services: Services, call: UploadCall): Promise<UploadFinished | undefined> {
-  const { locks, hashing } = services;
-  const { uploadKey, targetKey } = call.identity;
+  const { locks, hashing, clock } = services;
+  const { uploadKey, targetKey, target } = call.identity;
   const finished = await locks.finished(uploadKey, targetKey);
   if (finished === undefined) return undefined;
+  const isIt = (facts: FileFacts) => etagOf(hashing, facts) === finished.etag;
   // Looked at anew: it may have been published after this call had resolved its target.
-  const facts = await call.host.lstat(call.target.path);
-  if (facts === undefined || etagOf(hashing, facts) !== finished.etag) {
+  const facts = await call.host.lstat(target);
+  const isThere = facts !== undefined && isIt(facts);
+  // What is forgotten would have to be sent again: not for one look at a directory that is swapped for another.
+  if (!isThere && (await findInPlace(clock, () => look(call.host, target, isIt))) === undefined) {
     await locks.forget(uploadKey, targetKey);
     await services.feed.forget(call.identity.id);
     return undefined;

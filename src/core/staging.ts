@@ -154,9 +154,11 @@ export interface StagedUpload {
   /** `confirm` rejects when the right to publish has ended; called right before the one step that makes the file visible. */
   publish(request: MergeRequest, verified: Verified, confirm: () => Promise<void>): Promise<PublishOutcome>;
   /**
-   * Takes the directory out of everybody's reach at once, then removes what is ours in it; what is foreign stays, and keeps it.
-   * `published` when publication came first. Idempotent.
+   * Of an upload that is published: takes the directory out of everybody's reach at once, then removes what is ours in it; what is
+   * foreign stays, and keeps it. Idempotent.
    */
+  remove(): Promise<void>;
+  /** The same for an upload that is given up: `published` when publication came first. */
   discard(): Promise<{ readonly kind: 'discarded' } | { readonly kind: 'published'; readonly published: Published }>;
 }
 

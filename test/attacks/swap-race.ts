@@ -60,6 +60,8 @@ export async function race(setting: Race): Promise<RaceOutcome> {
   try {
     const until = performance.now() + durationMs;
     await Promise.all(Array.from({ length: WORKERS }, () => run.publish(until)));
+    // A viewer may be refused whose merge goes on: where a file has gone can't be seen once nobody swaps any more.
+    await run.settled();
     const told = once(swapper, 'message') as Promise<[number]>;
     swapper.kill('SIGTERM');
     const [swaps] = await told;
@@ -104,6 +106,11 @@ class Run {
       if (film === undefined) return;
       if (!(await this.#attempt(film, turn % 2 === 0 ? 'ASK' : 'REPLACE'))) this.#waiting.push(film);
     }
+  }
+
+  async settled(): Promise<void> {
+    const { queue } = this.#services;
+    for (const film of this.#waiting) while (await queue.has(film.identity.id)) await sleep(50);
   }
 
   async finish(): Promise<void> {
