@@ -153,11 +153,12 @@ export function checkVariables(variables: unknown): void {
     const value = left.pop();
     if (typeof value === 'string') letters += value.length;
     if (typeof value === 'object' && value !== null) {
-      const inside = Object.entries(value) as [string, unknown][];
-      bound('values', count + left.length + inside.length);
-      for (const [name, each] of inside) {
+      // Names first: to list the values of twenty thousand takes several times as long.
+      const names = Object.keys(value);
+      bound('values', count + left.length + names.length);
+      for (const name of names) {
         letters += name.length;
-        left.push(each);
+        left.push((value as Record<string, unknown>)[name]);
       }
     }
     bound('variableLetters', letters);
