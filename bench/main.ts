@@ -9,10 +9,10 @@ import { bombs } from './bombs.js';
 import { memory } from './memory.js';
 import { merge } from './merge.js';
 import { pool } from './pool.js';
-import { put } from './put.js';
+import { far, file } from './file.js';
 import type { Benchmark } from './stage.js';
 
-const BENCHMARKS: Readonly<Record<string, Benchmark>> = { put, pool, merge, memory, bombs };
+const BENCHMARKS: Readonly<Record<string, Benchmark>> = { file, far, pool, merge, memory, bombs };
 
 function machine() {
   const [cpu] = cpus();
