@@ -11,8 +11,9 @@ import { merge } from './merge.js';
 import { pool } from './pool.js';
 import { far, file } from './file.js';
 import type { Benchmark } from './stage.js';
+import { trips } from './trips.js';
 
-const BENCHMARKS: Readonly<Record<string, Benchmark>> = { file, far, pool, merge, memory, bombs };
+const BENCHMARKS: Readonly<Record<string, Benchmark>> = { file, far, pool, merge, memory, bombs, trips };
 
 function machine() {
   const [cpu] = cpus();

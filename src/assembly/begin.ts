@@ -6,7 +6,7 @@ import { joinPath, parentOf } from '../core/remote-path.js';
 import type { RemotePath } from '../core/remote-path.js';
 import type { Manifest } from '../core/staging.js';
 import { settled } from '../core/settled.js';
-import { freshNonce, inDirectories, single, withFile } from './files.js';
+import { freshNonce, inDirectories } from './files.js';
 import { MANIFEST, isManifestOf } from './manifest.js';
 import { removeEmptied, removeGivenUp, setAside } from './removal.js';
 import { layoutOf } from './staged-upload.js';
@@ -26,9 +26,8 @@ export interface Beginning {
 export async function begin(beginning: Beginning): Promise<boolean> {
   const { host, directory, manifest } = beginning;
   const targetDirectory = parentOf(directory);
-  return inDirectories(host, [parentOf(targetDirectory), targetDirectory], async () => {
-    const draft = joinPath(targetDirectory, `n.${manifest.nonce}`);
-    await host.makeDirectory(draft, 0o700);
+  const draft = joinPath(targetDirectory, `n.${manifest.nonce}`);
+  return inDirectories(host, [parentOf(targetDirectory), targetDirectory, draft], async () => {
     try {
       await fill(beginning, draft);
       await host.rename(draft, directory);
@@ -52,10 +51,7 @@ async function fill({ host, clock, hashing, identity, manifest }: Beginning, dra
   const text = new TextEncoder().encode(`${JSON.stringify(manifest, undefined, 2)}\n`);
   await settled([
     layoutOf({ host, clock, hashing, directory: draft, uploadId: identity.id, memory: {} }, manifest).make(),
-    withFile(host.open(joinPath(draft, MANIFEST), 'create-private'), async (file) => {
-      await file.write(0, single(text), { signal: new AbortController().signal });
-      await file.sync();
-    }),
+    host.makeFile(joinPath(draft, MANIFEST), text),
   ]);
 }
 

@@ -1,10 +1,9 @@
 // Small files and directories of ours on a host, done so that a crash in between leaves either the old state or the new.
 import type { DirectoryEntry, Hashing, Host, OpenFile } from '../core/ports.js';
 import { Fault, isFault } from '../core/problems.js';
-import { joinPath } from '../core/remote-path.js';
+import { joinPath, parentOf } from '../core/remote-path.js';
 import type { RemotePath } from '../core/remote-path.js';
 import { settled } from '../core/settled.js';
-import { readAll } from './received.js';
 
 /** Nothing of ours but the received map is larger. */
 const MAX_SMALL_FILE_BYTES = 64 * 1024;
@@ -27,17 +26,27 @@ export async function mapBounded<T, R>(items: readonly T[], atOnce: number, work
 }
 
 /**
- * Opens a file that we made. `NOT_FOUND` when something else has taken its place: a link would lead us elsewhere. To read a FIFO
- * would hold the whole session up, so there it is looked at first; to open one for writing too does not, so the look goes beside.
+ * Opens a file that we made. `NOT_FOUND` when something else has taken its place: a link would lead us elsewhere. To open a FIFO for
+ * reading alone would hold the whole session up; for writing, too, it does not, so the look goes beside.
  */
 export async function openOurs(host: Host, path: RemotePath, mode: 'read' | 'write'): Promise<OpenFile> {
-  if (mode === 'read') {
-    await checkRegular(host, path);
-    return host.open(path, mode);
+  try {
+    const [file] = await openAllOurs(host, [path]);
+    if (file !== undefined) return file;
+  } catch (error) {
+    // Some hosts take no writes to a file that is there.
+    if (mode === 'write' || !isFault(error, 'FAILURE', 'PERMISSION_DENIED', 'HOST_UNSUPPORTED')) throw error;
   }
-  const [look, opening] = await Promise.allSettled([checkRegular(host, path), host.open(path, mode)]);
+  await checkRegular(host, path);
+  return host.open(path, mode);
+}
+
+/** For reading and writing, in this order; all of them, or none. */
+export async function openAllOurs(host: Host, paths: readonly RemotePath[]): Promise<readonly OpenFile[]> {
+  const looks = settled(paths.map((path) => checkRegular(host, path)));
+  const [look, opening] = await Promise.allSettled([looks, host.openAll(paths, 'write')]);
   if (look.status === 'fulfilled' && opening.status === 'fulfilled') return opening.value;
-  if (opening.status === 'fulfilled') await opening.value.close();
+  if (opening.status === 'fulfilled') for (const file of opening.value) void file.close();
   throw look.status === 'rejected' ? look.reason : (opening as PromiseRejectedResult).reason;
 }
 
@@ -56,16 +65,16 @@ export async function listOrNothing(host: Host, path: RemotePath): Promise<reado
 
 /** A file without bytes. */
 export async function makeFile(host: Host, path: RemotePath, mode: 'create' | 'create-private'): Promise<void> {
-  await (await host.open(path, mode)).close();
+  void (await host.open(path, mode)).close();
 }
 
-/** Closes whatever happens. */
-export async function withFile<T>(opening: Promise<OpenFile>, work: (file: OpenFile) => Promise<T>): Promise<T> {
+/** Closes whatever happens; nobody waits for that, since no answer to it would change anything. */
+export async function withFile<T>(opening: Promise<OpenFile> | OpenFile, work: (file: OpenFile) => Promise<T>): Promise<T> {
   const file = await opening;
   try {
     return await work(file);
   } finally {
-    await file.close();
+    void file.close();
   }
 }
 
@@ -77,14 +86,8 @@ export async function* single(bytes: Uint8Array): AsyncIterable<Uint8Array> {
 
 /** Undefined when there is none, or when something else has taken its place. */
 export async function readSmall(host: Host, path: RemotePath): Promise<string | undefined> {
-  try {
-    return await withFile(openOurs(host, path, 'read'), async (file) =>
-      new TextDecoder().decode(await readAll(file, 0, MAX_SMALL_FILE_BYTES)),
-    );
-  } catch (error) {
-    if (isFault(error, 'NOT_FOUND')) return undefined;
-    throw error;
-  }
+  const bytes = await host.readFile(path, MAX_SMALL_FILE_BYTES);
+  return bytes === undefined ? undefined : new TextDecoder().decode(bytes);
 }
 
 /** Puts this text at `path`, over what was there, durable and whole. */
@@ -92,12 +95,17 @@ export async function replaceSmall(host: Host, hashing: Hashing, file: SmallFile
   const draft = await writeDraft(host, hashing, file);
   const path = joinPath(file.directory, file.name);
   if (host.offers.posixRename) {
-    await host.replace(draft, path);
+    await replaceDurably(host, draft, path);
   } else {
     await removeFile(host, path);
     await host.rename(draft, path);
+    await host.syncDirectory(file.directory);
   }
-  await host.syncDirectory(file.directory);
+}
+
+/** The directory is opened meanwhile, which takes a round trip, and synced after. */
+async function replaceDurably(host: Host, from: RemotePath, to: RemotePath): Promise<void> {
+  await settled([host.replace(from, to), host.syncDirectory(parentOf(to))]);
 }
 
 export interface SmallFile {
@@ -108,10 +116,7 @@ export interface SmallFile {
 
 async function writeDraft(host: Host, hashing: Hashing, file: SmallFile): Promise<RemotePath> {
   const draft = joinPath(file.directory, `${file.name}.${freshNonce(hashing)}`);
-  await withFile(host.open(draft, 'create-private'), async (open) => {
-    await open.write(0, single(new TextEncoder().encode(file.text)), { signal: new AbortController().signal });
-    await open.sync();
-  });
+  await host.makeFile(draft, new TextEncoder().encode(file.text));
   return draft;
 }
 
@@ -151,7 +156,7 @@ export async function removeIfEmpty(host: Host, path: RemotePath): Promise<void>
 /** A neighbour who cleans may remove an empty directory between its making and its use; then it is made again. */
 const TRIES = 8;
 
-/** Does `work` inside private directories that exist, as far as anything on a shared host stays. */
+/** Does `work` inside private directories that exist, the outermost first, as far as anything on a shared host stays. */
 export async function inDirectories<T>(host: Host, paths: readonly RemotePath[], work: () => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt++) {
     try {
@@ -170,11 +175,12 @@ export async function inDirectories<T>(host: Host, paths: readonly RemotePath[],
 }
 
 async function makePrivateDirectories(host: Host, paths: readonly RemotePath[]): Promise<void> {
-  for (const path of paths) {
+  const make = async (path: RemotePath) => {
     try {
       await host.makeDirectory(path, PRIVATE_DIRECTORY);
     } catch (error) {
       if (!isFault(error, 'ALREADY_EXISTS')) throw error;
     }
-  }
+  };
+  await settled(paths.map(make));
 }

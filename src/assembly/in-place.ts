@@ -9,7 +9,7 @@ import type { RemotePath } from '../core/remote-path.js';
 import { joinPath } from '../core/remote-path.js';
 import type { ReceiveOutcome, ReceiveRequest } from '../core/staging.js';
 import { settled } from '../core/settled.js';
-import { listOrNothing, makeFile, move, openOurs, readSmall, single, withFile } from './files.js';
+import { listOrNothing, makeFile, move, openAllOurs, openOurs, readSmall, single, withFile } from './files.js';
 import { compareWithStored, takeIn } from './intake.js';
 import type { Intake } from './intake.js';
 import { BegunAgain } from './layout.js';
@@ -81,24 +81,41 @@ export class InPlace implements Layout {
    * data. What is opened stays what it is, whatever becomes of the directory.
    */
   async receive(request: ReceiveRequest): Promise<ReceiveOutcome> {
-    const { host } = this.#options;
-    const data = await this.#openData();
-    return withFile(Promise.resolve(data.file), (file) =>
-      withFile(openOurs(host, this.#received, 'write'), async (received) => {
+    const { data, received } = await this.#openBoth();
+    return withFile(data.file, () =>
+      withFile(received, async () => {
         const stored = await this.#look(received, request.index);
         if (stored !== undefined) return compareWithStored(this.#intake(request), stored);
         // Whoever still wants to publish it finds nothing under that name, and what is written here is not yet the file.
         if (data.path !== this.#data) await this.#takeBack(data.path);
-        return this.#write(request, { data: file, received });
+        return this.#write(request, { data: data.file, received });
       }),
     );
+  }
+
+  async #openBoth(): Promise<{ readonly data: OpenedData; readonly received: OpenFile }> {
+    const { host } = this.#options;
+    try {
+      const [file, received] = await openAllOurs(host, [this.#data, this.#received]);
+      if (file !== undefined && received !== undefined) return { data: { file, path: this.#data }, received };
+    } catch (error) {
+      if (!isFault(error, 'NOT_FOUND')) throw error;
+    }
+    // Its name may be another at this moment.
+    const data = await this.#openData();
+    try {
+      return { data, received: await openOurs(host, this.#received, 'write') };
+    } catch (error) {
+      void data.file.close();
+      throw error;
+    }
   }
 
   /** What was appended to the data is cut off; chunks that it no longer has, cut short by somebody, lose their place. */
   async assemble(received: ReceivedMap): Promise<string> {
     const { plan } = this.#options;
     const opened = await this.#openData();
-    const size = await withFile(Promise.resolve(opened.file), async (data) => {
+    const size = await withFile(opened.file, async (data) => {
       if (opened.path !== this.#data) await this.#takeBack(opened.path);
       const facts = await data.facts();
       if (facts.size > plan.size) await data.truncate(plan.size);
@@ -127,9 +144,11 @@ export class InPlace implements Layout {
   async setApart(): Promise<string> {
     const { host, directory, nonce } = this.#options;
     const name = outputName(nonce);
-    await move(host, this.#data, joinPath(directory, name));
-    // After that step: when the directory is ours now, it was then. No directory that was given up comes back.
-    const text = await readSmall(host, joinPath(directory, MANIFEST));
+    // Asked for in this order: when the directory is ours after that step, it was then. No directory that was given up comes back.
+    const [, text] = await settled([
+      move(host, this.#data, joinPath(directory, name)),
+      readSmall(host, joinPath(directory, MANIFEST)),
+    ]);
     if (text !== undefined && parseManifest(text)?.nonce === nonce) return name;
     await this.putBack();
     if (text === undefined) throw new Fault('NOT_FOUND', `${directory} has no manifest any more`);

@@ -2,7 +2,7 @@
 // happen, so that whoever comes after a crash finds out, by looking, whether it did. Where the host can link, the file keeps a name in
 // the staging directory until it was seen at the target: then whoever swaps the target's directory for another costs nobody a byte.
 import type { UploadIdentity } from '../core/file-ref.js';
-import type { Clock, FileFacts, Hashing, Host } from '../core/ports.js';
+import type { Clock, FileFacts, Hashing, Host, OpenFile, SettableFacts } from '../core/ports.js';
 import { Fault, isFault, refused } from '../core/problems.js';
 import { isWithin, joinPath, parentOf, pathsBetween } from '../core/remote-path.js';
 import type { RemotePath } from '../core/remote-path.js';
@@ -15,7 +15,7 @@ import { move, openOurs, readSmall, removeFile, removeQuietly, replaceSmall, wit
 import type { Intent } from './manifest.js';
 import { DATA, INTENT, keptName, parseIntent } from './manifest.js';
 import type { Taken } from './whereabouts.js';
-import { isSameFile, lookFor, lookForOther, removeStrays, takeBack } from './whereabouts.js';
+import { isSameFile, lookFor, lookForMarked, lookForOther, removeStrays, takeBack } from './whereabouts.js';
 
 export interface Publication {
   readonly host: Host;
@@ -95,8 +95,7 @@ interface Prepared {
 
 /** What an earlier run may have left there is no file that anybody waits for. */
 async function keep(host: Host, output: RemotePath, kept: RemotePath): Promise<void> {
-  await removeFile(host, kept);
-  await host.link(output, kept);
+  await settled([removeFile(host, kept), host.link(output, kept)]);
 }
 
 /** The one step that makes the file visible. The problem, when it was refused. */
@@ -128,7 +127,7 @@ async function settle(
   const { host, clock, hashing, identity, verified } = publishing;
   const path = identity.target;
   const [looked, synced] = await Promise.allSettled([
-    kept === undefined ? lookFor(host, path, facts) : lookForOther(host, kept, path),
+    kept === undefined ? lookFor(host, path, facts) : lookForMarked(host, { mine: kept, before: facts, path }),
     host.syncDirectory(parentOf(path)),
   ]);
   if (looked.status === 'rejected') throw looked.reason;
@@ -158,13 +157,10 @@ async function prepare(publishing: Publishing, target: Target): Promise<Prepared
   const { host, hashing, directory, output, verified, request } = publishing;
   const path = joinPath(directory, output);
   const wished = { ...(target.facts && { mode: target.facts.mode }), modifiedAt: publicationTime(publishing, target.facts) };
-  // Opened first: the mode it gets may be one that we couldn't open it with.
-  await withFile(openOurs(host, path, 'read'), async (file) => {
-    await setLook(host, path, wished);
-    await file.sync();
-  });
-  const facts = await host.lstat(path);
-  if (facts === undefined) throw new Fault('NOT_FOUND', `${path} is no longer there`);
+  // Opened first: the mode it gets may be one that we couldn't open it with. The host does the three one after the other.
+  const [, , facts] = await withFile(openOurs(host, path, 'read'), (file) =>
+    settled([setLook(file, wished), file.sync(), file.facts()]),
+  );
   const { size, modifiedAt } = facts;
   const intent: Intent = { ifExists: request.ifExists, verified, output, size, modifiedAt };
   await replaceSmall(host, hashing, { directory, name: INTENT, text: JSON.stringify(intent) });
@@ -175,9 +171,9 @@ function whereTo({ identity }: Publication) {
   return { path: identity.target, person: identity.person };
 }
 
-async function setLook(host: Host, path: RemotePath, look: Parameters<Host['setFacts']>[1]): Promise<void> {
+async function setLook(file: OpenFile, look: SettableFacts): Promise<void> {
   try {
-    await host.setFacts(path, look);
+    await file.setFacts(look);
   } catch (error) {
     // The file is the person's all the same.
     if (!isFault(error, 'HOST_UNSUPPORTED')) throw error;

@@ -3,6 +3,7 @@ import type { Host } from '../core/ports.js';
 import { isFault } from '../core/problems.js';
 import { joinPath, parentOf } from '../core/remote-path.js';
 import type { RemotePath } from '../core/remote-path.js';
+import { settled } from '../core/settled.js';
 import { listOrNothing, mapBounded, removeFile, removeIfEmpty } from './files.js';
 import { endJobs, jobsAmong } from './host-job.js';
 import { INTENT, MANIFEST, isOurs } from './manifest.js';
@@ -30,8 +31,8 @@ export async function removeGivenUp(host: Host, directory: RemotePath): Promise<
   const paths = ours.map(({ name }) => joinPath(directory, name));
   const last = [MANIFEST, INTENT].map((name) => joinPath(directory, name)).filter((path) => paths.includes(path));
   const first = paths.filter((path) => !last.includes(path));
-  for (const some of [first, last]) await mapBounded(some, REMOVED_AT_ONCE, (path) => removeFile(host, path));
-  await removeIfEmpty(host, directory);
+  await mapBounded(first, REMOVED_AT_ONCE, (path) => removeFile(host, path));
+  await settled([...last.map((path) => removeFile(host, path)), removeIfEmpty(host, directory)]);
 }
 
 /** Where commands are no longer run there is nobody to end a job; it ends when it finds its files gone. */
@@ -41,6 +42,5 @@ export function ignoreRefusal(error: unknown): void {
 
 /** Removes a target's directory, and the staging directory above it, where nothing is left in them. */
 export async function removeEmptied(host: Host, targetDirectory: RemotePath): Promise<void> {
-  await removeIfEmpty(host, targetDirectory);
-  await removeIfEmpty(host, parentOf(targetDirectory));
+  await settled([removeIfEmpty(host, targetDirectory), removeIfEmpty(host, parentOf(targetDirectory))]);
 }

@@ -90,9 +90,7 @@ export class HostAssembly implements Assembly {
   }
 
   async open(host: Host, identity: UploadIdentity, target: Place, declared: Declared): Promise<Opened> {
-    const found = await this.#look(host, identity, target);
-    const { remembered, isNew } =
-      found === undefined ? await this.#make(host, identity, target, declared) : { remembered: found, isNew: false };
+    const { remembered, isNew } = await this.#make(host, identity, target, declared);
     if (remembered.manifest.size === declared.size)
       return { staged: this.#staged(host, identity, { target, remembered }), isNew };
     const begun = remembered.manifest.size.toString();

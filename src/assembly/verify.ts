@@ -1,10 +1,10 @@
 // Verification before publication: the bytes on the host against what is known of them. By the host's own hashing tool where a
 // command may be run; by reading back where configured, or where the tool fails; otherwise on the digests checked on the way in.
-import type { ReceivedMap } from '../core/chunks.js';
-import { chunkLength, chunkOffset, chunksMissing } from '../core/chunks.js';
+import type { ChunkPlan, ReceivedMap } from '../core/chunks.js';
+import { chunkLength, chunksMissing } from '../core/chunks.js';
 import type { ContentDigest } from '../core/file-ref.js';
 import { formatContentDigest } from '../core/file-ref.js';
-import type { HashAlgorithm, Hashing, Host } from '../core/ports.js';
+import type { Hash, HashAlgorithm, Hashing, Host } from '../core/ports.js';
 import { isFault, refused } from '../core/problems.js';
 import type { RemotePath } from '../core/remote-path.js';
 import type { AssembleOptions, VerifyOutcome } from '../core/staging.js';
@@ -12,6 +12,9 @@ import { openOurs, withFile } from './files.js';
 import type { HashCommand } from './hash-command.js';
 import { hashChunks, hashWhole } from './host-hash.js';
 import type { Hasher } from './probe.js';
+
+/** To read so much back takes less time than to start a command, however far the host is. */
+const SMALL_BYTES = 1024 * 1024;
 
 export interface Verification extends AssembleOptions {
   readonly host: Host;
@@ -37,6 +40,7 @@ export async function verify(verification: Verification): Promise<VerifyOutcome>
   const { host, received, hasher } = verification;
   if (received.plan.size === 0) return verifyNothing(verification);
   if (!isLookedAt(host, hasher)) return holds(verification, false);
+  if (received.plan.size <= SMALL_BYTES) return readWhole(verification);
   if (hasher === undefined) return verifyByReadingBack(verification);
   try {
     return await verifyOnHost(verification, hasher);
@@ -107,17 +111,13 @@ async function readWhole(verification: Verification): Promise<VerifyOutcome> {
   const wholes = new Map(algorithms.map((algorithm) => [algorithm, hashing.start(algorithm)]));
   const bad: number[] = [];
   await withFile(openOurs(host, path, 'read'), async (data) => {
-    let doneBytes = 0;
-    for (let index = 1; index <= plan.chunkCount; index++) {
-      const chunk = hashing.start('sha256');
-      for await (const piece of data.read(chunkOffset(plan, index), chunkLength(plan, index), signal)) {
-        chunk.update(piece);
-        for (const whole of wholes.values()) whole.update(piece);
-        doneBytes += piece.length;
-        onProgress('VERIFYING', doneBytes, plan.size);
-      }
-      if (chunk.digest() !== received.digest(index)) bad.push(index);
+    const chunks = new ChunkHashes(hashing, plan);
+    for await (const piece of data.read(0, plan.size, signal)) {
+      chunks.update(piece);
+      for (const whole of wholes.values()) whole.update(piece);
+      onProgress('VERIFYING', chunks.doneBytes, plan.size);
     }
+    bad.push(...chunks.end().flatMap((digest, at) => (digest === received.digest(at + 1) ? [] : [at + 1])));
   });
   if (bad.length > 0) return loseChunks(verification, bad);
   for (const [algorithm, whole] of wholes) {
@@ -126,6 +126,48 @@ async function readWhole(verification: Verification): Promise<VerifyOutcome> {
     if (wrong !== undefined) return contentDiffers(wrong, actual);
   }
   return holds(verification, true);
+}
+
+/** The hash of each chunk of a file that is read from its beginning, whatever the pieces. */
+class ChunkHashes {
+  readonly #hashing: Hashing;
+  readonly #plan: ChunkPlan;
+  readonly #digests: string[] = [];
+  #hash: Hash;
+  /** Of the chunk that is being hashed. */
+  #leftBytes: number;
+  doneBytes = 0;
+
+  constructor(hashing: Hashing, plan: ChunkPlan) {
+    this.#hashing = hashing;
+    this.#plan = plan;
+    this.#hash = hashing.start('sha256');
+    this.#leftBytes = chunkLength(plan, 1);
+  }
+
+  update(piece: Uint8Array): void {
+    for (let at = 0; at < piece.length;) {
+      const part = piece.subarray(at, at + this.#leftBytes);
+      this.#hash.update(part);
+      at += part.length;
+      this.doneBytes += part.length;
+      this.#leftBytes -= part.length;
+      if (this.#leftBytes === 0) this.#next();
+    }
+  }
+
+  /** Of all chunks; those that the file was too short for have the hash of what there was. */
+  end(): readonly string[] {
+    while (this.#digests.length < this.#plan.chunkCount) this.#next();
+    return this.#digests;
+  }
+
+  #next(): void {
+    this.#digests.push(this.#hash.digest());
+    this.#hash = this.#hashing.start('sha256');
+    const index = this.#digests.length + 1;
+    this.#leftBytes = index <= this.#plan.chunkCount ? chunkLength(this.#plan, index) : Infinity;
+  }
 }
 
 function holds(verification: Verification, proved: boolean): VerifyOutcome {

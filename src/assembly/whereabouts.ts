@@ -32,19 +32,31 @@ export function lookFor(host: Host, path: RemotePath, mark: Mark): Promise<Sight
 export async function lookForOther(host: Host, mine: RemotePath, path: RemotePath): Promise<Sight> {
   const before = await host.lstat(mine);
   if (before?.kind !== 'file') throw new Fault('NOT_FOUND', `${mine} is no longer there`);
+  return lookForMarked(host, { mine, before, path });
+}
+
+interface Marking {
+  readonly mine: RemotePath;
+  readonly before: Mark;
+  readonly path: RemotePath;
+}
+
+/** All at once: a host that answers out of order shows the file unsteady, at worst. */
+export async function lookForMarked(host: Host, { mine, before, path }: Marking): Promise<Sight> {
   const changed = { size: before.size, modifiedAt: before.modifiedAt + SECOND_MS };
-  try {
-    await host.setFacts(mine, { modifiedAt: changed.modifiedAt });
-  } catch (error) {
-    if (!isFault(error, 'HOST_UNSUPPORTED')) throw error;
-    return lookFor(host, path, before);
+  const [marked, looked, unmarked] = await Promise.allSettled([
+    host.setFacts(mine, { modifiedAt: changed.modifiedAt }),
+    lookFor(host, path, changed),
+    host.setFacts(mine, { modifiedAt: before.modifiedAt }),
+  ]);
+  if (marked.status === 'rejected') {
+    if (isFault(marked.reason, 'HOST_UNSUPPORTED')) return lookFor(host, path, before);
+    throw marked.reason;
   }
-  try {
-    const { facts, ...sight } = await lookFor(host, path, changed);
-    return { ...sight, ...(facts && { facts: { ...facts, modifiedAt: before.modifiedAt } }) };
-  } finally {
-    await host.setFacts(mine, { modifiedAt: before.modifiedAt });
-  }
+  if (looked.status === 'rejected') throw looked.reason;
+  if (unmarked.status === 'rejected') throw unmarked.reason;
+  const { facts, ...sight } = looked.value;
+  return { ...sight, ...(facts && { facts: { ...facts, modifiedAt: before.modifiedAt } }) };
 }
 
 /** Whether two names are one file. Both are files of ours, or the answer is no. */

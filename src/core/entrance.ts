@@ -2,6 +2,7 @@
 import type { UploadFinished } from './answers.js';
 import { book, strikeOut } from './bookkeeping.js';
 import type { ReceivedMap } from './chunks.js';
+import { chunkPlan } from './chunks.js';
 import type { TakeOutcome } from './lease.js';
 import type { Claim, ClaimOutcome, FileFacts } from './ports.js';
 import { ProblemError, refused, tryAgainLater } from './problems.js';
@@ -102,7 +103,10 @@ async function openStaged(
     // A claim that is gone may have been forgotten by the store; an end that was told may not.
     if (isHeld || !isOver(await feed.last(identity.id))) {
       // What was counted was in another directory.
-      if (isNew) await feed.forgetReceived(identity.id);
+      if (isNew) {
+        await feed.forgetReceived(identity.id);
+        await feed.knowReceived(identity.id, [], chunkPlan(staged.manifest.size, staged.manifest.chunkSize));
+      }
       return staged;
     }
     // Given up or published since this call came in, through another process, which can't have seen what was made here.

@@ -72,6 +72,9 @@ export interface AppendOptions {
   readonly onGrown: (lengthBytes: number) => void;
 }
 
+/** Whole seconds in SFTP version 3. */
+export type SettableFacts = Partial<Pick<FileFacts, 'mode' | 'modifiedAt'>>;
+
 export interface OpenFile {
   /**
    * Writes the pieces back to back from `offset`, several writes under way at once, and resolves when the host has acknowledged
@@ -87,6 +90,8 @@ export interface OpenFile {
    */
   hash(algorithm: HashAlgorithm, offset: number, lengthBytes: number): Promise<string>;
   facts(): Promise<FileFacts>;
+  /** `HOST_UNSUPPORTED` where the host can't. */
+  setFacts(facts: SettableFacts): Promise<void>;
   truncate(size: number): Promise<void>;
   /** Durable on the host's disk; does nothing where the host can't. */
   sync(): Promise<void>;
@@ -119,6 +124,12 @@ export interface Host {
   makeDirectory(path: RemotePath, mode?: number): Promise<void>;
   removeDirectory(path: RemotePath): Promise<void>;
   open(path: RemotePath, mode: OpenMode): Promise<OpenFile>;
+  /** As `open` of each, in this order: all of them, or none. On hosts that answer in order it takes no longer than one. */
+  openAll(paths: readonly RemotePath[], mode: OpenMode): Promise<readonly OpenFile[]>;
+  /** A small file, or its first `maxBytes`; undefined when none is there, or something other than a regular file. */
+  readFile(path: RemotePath, maxBytes: number): Promise<Uint8Array | undefined>;
+  /** A small file that wasn't there (`ALREADY_EXISTS`), readable by our account alone. Durable, where the host can. */
+  makeFile(path: RemotePath, bytes: Uint8Array): Promise<void>;
   /** Plain SFTP rename. Whether it refuses an existing target is the host's choice: see the probe. */
   rename(from: RemotePath, to: RemotePath): Promise<void>;
   /** Atomically, over whatever file is at `to`. Needs `offers.posixRename`. */
@@ -126,7 +137,7 @@ export interface Host {
   /** A second name for a file; `ALREADY_EXISTS` when something is at `to`. Needs `offers.hardLink`. */
   link(existing: RemotePath, to: RemotePath): Promise<void>;
   unlink(path: RemotePath): Promise<void>;
-  setFacts(path: RemotePath, facts: { readonly mode?: number; readonly modifiedAt?: number }): Promise<void>;
+  setFacts(path: RemotePath, facts: SettableFacts): Promise<void>;
   /** Names made or removed in it are durable afterwards; does nothing where the host can't. */
   syncDirectory(path: RemotePath): Promise<void>;
   /** Undefined where the host can't tell. */

@@ -7,6 +7,7 @@ import type { Clock } from './ports.js';
 import { ProblemError, refused } from './problems.js';
 import type { Problem } from './problems.js';
 import type { ProgressReporter } from './progress-reporter.js';
+import { settled } from './settled.js';
 import type { MergePhase } from './progress.js';
 import type { AssembleOptions, Escape, MergeRequest, Published, StagedUpload } from './staging.js';
 import { Watchdog } from './watchdog.js';
@@ -56,9 +57,9 @@ export class Escaped extends ProblemError {
 }
 
 async function takeSteps(staged: StagedUpload, options: AssembleOptions, confirm: Held['confirm']): Promise<Published> {
-  const recovered = await staged.recoverPublication();
+  const [recovered, asked] = await settled([staged.recoverPublication(), staged.mergeRequest()]);
   if (recovered !== undefined) return recovered;
-  const request = await requestOf(staged);
+  const request = wanted(asked);
   const received = await staged.received();
   if (!received.isComplete) throw new ProblemError(chunksMissing(received));
   const { size } = staged.manifest;
@@ -69,15 +70,14 @@ async function takeSteps(staged: StagedUpload, options: AssembleOptions, confirm
   if (verification.kind !== 'holds') throw new ProblemError(verification.problem);
   options.onProgress('PUBLISHING', 0, size);
   // The newest request decides; a hash that came with it meanwhile is proved too.
-  const newest = await requestOf(staged);
+  const newest = wanted(await staged.mergeRequest());
   if (newest.digest !== undefined && newest.digest.hex !== request.digest?.hex) return takeSteps(staged, options, confirm);
   const outcome = await staged.publish(newest, verification.verified, confirm);
   if (outcome.kind === 'published') return outcome.published;
   throw outcome.escaped === undefined ? new ProblemError(outcome.problem) : new Escaped(outcome.problem, outcome.escaped);
 }
 
-async function requestOf(staged: StagedUpload): Promise<MergeRequest> {
-  const request = await staged.mergeRequest();
+function wanted(request: MergeRequest | undefined): MergeRequest {
   if (request === undefined) throw new ProblemError(NO_REQUEST);
   return request;
 }

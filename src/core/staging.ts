@@ -182,7 +182,7 @@ export interface Assembly {
    * now (given up and begun again through another process), and then rejects with `UPLOAD_UNKNOWN` or goes on with what is there.
    */
   recall(host: Host, identity: UploadIdentity, target: Place): Promise<StagedUpload | undefined>;
-  /** Finds it or makes it as declared. `SIZE_MISMATCH` when it is there with another size. */
+  /** Makes it as declared, for whoever did not find it, unless another was quicker. `SIZE_MISMATCH` when that one has another size. */
   open(host: Host, identity: UploadIdentity, target: Target, declared: Declared): Promise<Opened>;
   /** Directories for the same target that are not this upload's. */
   others(host: Host, identity: UploadIdentity, target: Target): Promise<readonly OtherUpload[]>;

@@ -7,6 +7,7 @@ import { isWithin, joinPath, nameOf, parentOf, pathFlaw } from './remote-path.js
 import type { RemotePath } from './remote-path.js';
 import { canonicalRoots, makeOwnRoot } from './roots.js';
 import type { WhereTo } from './roots.js';
+import { settled } from './settled.js';
 
 export interface Target {
   /** Canonical: every link above the last segment resolved, so that an alias is the same target. */
@@ -26,7 +27,11 @@ export interface Target {
 export async function resolveTarget(host: Host, { path, person }: WhereTo): Promise<Target> {
   const missing: string[] = [nameOf(path)];
   let named = parentOf(path);
-  let base = await host.realPath(named);
+  const lookBelow = (directory: RemotePath, below: RemotePath) =>
+    settled([canonicalRoots(host, person), host.lstat(directory), outcomeOf(lookAt(host, below))]);
+  // Mostly there is no link in it: then one round trip is all.
+  const [real, seen] = await settled([host.realPath(named), outcomeOf(lookBelow(named, path))]);
+  let base = real;
   while (base === undefined) {
     if ((await lookAt(host, named)) !== undefined) {
       // Another upload may have made it in this very moment.
@@ -40,10 +45,7 @@ export async function resolveTarget(host: Host, { path, person }: WhereTo): Prom
     base = await host.realPath(named);
   }
   const canonical = joinPath(base, ...missing);
-  const [[roots, baseFacts], look] = await Promise.all([
-    Promise.all([canonicalRoots(host, person), host.lstat(base)]),
-    Promise.allSettled([lookAt(host, canonical)]),
-  ]);
+  const [roots, baseFacts, looked] = base === parentOf(path) ? valueOf(seen) : await lookBelow(base, canonical);
   const root = roots.find((candidate) => isWithin(canonical, candidate) && canonical !== candidate);
   if (root === undefined) {
     if (await makeOwnRoot(host, { path, person })) return resolveTarget(host, { path, person });
@@ -57,11 +59,19 @@ export async function resolveTarget(host: Host, { path, person }: WhereTo): Prom
     throw new ProblemError(refused('INVALID_PATH', 'a parent of the path is not a directory'));
   }
   // Only now: of a path outside the roots not even that it may not be looked at is told.
-  const [looked] = look;
-  if (looked.status === 'rejected') throw looked.reason;
-  const facts = looked.value;
+  const facts = valueOf(looked);
   checkTargetKind(facts);
   return facts === undefined ? { path: canonical, root, base } : { path: canonical, root, base, facts };
+}
+
+async function outcomeOf<T>(answer: Promise<T>): Promise<PromiseSettledResult<T>> {
+  const [outcome] = await Promise.allSettled([answer]);
+  return outcome;
+}
+
+function valueOf<T>(outcome: PromiseSettledResult<T>): T {
+  if (outcome.status === 'rejected') throw outcome.reason;
+  return outcome.value;
 }
 
 export function checkTargetKind(facts: FileFacts | undefined): void {

@@ -1,5 +1,5 @@
 // SFTP attributes (draft-ietf-secsh-filexfer-02 §5) as facts about a file, and what we set of them.
-import type { FileFacts, FileKind } from '../core/ports.js';
+import type { FileFacts, FileKind, SettableFacts } from '../core/ports.js';
 import { type FieldReader, uint32, uint64 } from './wire.js';
 
 const HAS = { size: 0x1, owner: 0x2, permissions: 0x4, times: 0x8, extended: 0x8000_0000 } as const;
@@ -40,6 +40,13 @@ function passExtended(fields: FieldReader): void {
     fields.bytes();
     fields.bytes();
   }
+}
+
+export function attributesOf({ mode, modifiedAt }: SettableFacts): Attributes {
+  return {
+    ...(mode === undefined ? {} : { mode }),
+    ...(modifiedAt === undefined ? {} : { modifiedAtSeconds: Math.floor(modifiedAt / 1_000) }),
+  };
 }
 
 export function attributeFields({ size, mode, modifiedAtSeconds }: Attributes): readonly Buffer[] {

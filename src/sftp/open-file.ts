@@ -1,7 +1,8 @@
 // One open file: bound to the channel that opened it, since a handle means nothing on another.
-import type { FileFacts, HashAlgorithm, OpenFile, WriteOptions } from '../core/ports.js';
+import type { FileFacts, HashAlgorithm, OpenFile, SettableFacts, WriteOptions } from '../core/ports.js';
 import { Fault, isFault } from '../core/problems.js';
 import type { RemotePath } from '../core/remote-path.js';
+import { attributesOf } from './attributes.js';
 import type { Channel } from './channel.js';
 import type { Context } from './limits.js';
 import { writePipelined } from './pipelined-writer.js';
@@ -63,6 +64,11 @@ export class SshFile implements OpenFile {
   facts(): Promise<FileFacts> {
     const { channel, handle, path } = this.#options;
     return channel.call(`stat open ${path}`, requests.fstat(handle));
+  }
+
+  setFacts(facts: SettableFacts): Promise<void> {
+    const { channel, handle, path } = this.#options;
+    return channel.call(`set attributes of open ${path}`, requests.fsetstat(handle, attributesOf(facts)));
   }
 
   truncate(size: number): Promise<void> {

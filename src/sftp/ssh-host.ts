@@ -10,12 +10,14 @@ import type {
   OpenFile,
   OpenMode,
   RunOptions,
+  SettableFacts,
   Space,
 } from '../core/ports.js';
 import { Fault, isFault } from '../core/problems.js';
 import { isSafeName, joinPath, type RemotePath } from '../core/remote-path.js';
 import type { Channel } from './channel.js';
 import { appendRanges } from './append-ranges.js';
+import { attributesOf } from './attributes.js';
 import { runCommand } from './command.js';
 import type { Connection } from './connection.js';
 import type { Loan } from './connection-pool.js';
@@ -23,6 +25,7 @@ import type { Context } from './limits.js';
 import { SshFile } from './open-file.js';
 import * as requests from './requests.js';
 import { OpenFlag } from './requests.js';
+import { closeQuietly, makeWhole, readWhole } from './small-files.js';
 import { SftpStatus, statusOf } from './status-codes.js';
 
 const CREATE = OpenFlag.read | OpenFlag.write | OpenFlag.create | OpenFlag.exclusive;
@@ -73,7 +76,7 @@ export class SshHost implements Host {
     try {
       return await readEntries(channel, handle, `list ${path}`);
     } finally {
-      await closeQuietly(channel, handle);
+      closeQuietly(channel, handle);
     }
   }
 
@@ -87,16 +90,51 @@ export class SshHost implements Host {
   }
 
   async open(path: RemotePath, mode: OpenMode): Promise<OpenFile> {
+    const [file] = await this.openAll([path], mode);
+    if (file === undefined) throw new Error('unreachable: one path, one file');
+    return file;
+  }
+
+  async openAll(paths: readonly RemotePath[], mode: OpenMode): Promise<readonly OpenFile[]> {
     const { channel, release } = await this.#loan.lendBulk();
     const flags = OPEN_FLAGS[mode];
     const attributes = mode === 'create-private' ? { mode: PRIVATE_MODE } : {};
-    try {
+    let left = paths.length;
+    const releaseLast = (): void => {
+      left -= 1;
+      if (left === 0) release();
+    };
+    const openings = paths.map(async (path) => {
       const handle = await channel.call(`open ${path}`, requests.open(path, flags, attributes));
-      return new SshFile({ channel, handle, path, context: this.#context, release });
+      return new SshFile({ channel, handle, path, context: this.#context, release: releaseLast });
+    });
+    const outcomes = await Promise.allSettled(openings);
+    const failed = outcomes.findIndex(({ status }) => status === 'rejected');
+    if (failed === -1) return Promise.all(openings);
+    for (const outcome of outcomes) {
+      if (outcome.status === 'fulfilled') void outcome.value.close();
+      else releaseLast();
+    }
+    const reason: unknown = (outcomes[failed] as PromiseRejectedResult).reason;
+    const path = paths[failed];
+    if (path !== undefined && mode.startsWith('create')) await this.#throwIfThere(path, reason);
+    throw reason;
+  }
+
+  async readFile(path: RemotePath, maxBytes: number): Promise<Uint8Array | undefined> {
+    return readWhole(await this.#connection.control(), path, maxBytes);
+  }
+
+  async makeFile(path: RemotePath, bytes: Uint8Array): Promise<void> {
+    // Not on the control channel: a disk may take its time.
+    const { channel, release } = await this.#loan.lendBulk();
+    try {
+      await makeWhole(channel, path, { bytes, syncTimeoutMs: this.#context.limits.slowCallTimeoutMs });
     } catch (error) {
-      release();
-      if (mode === 'create' || mode === 'create-private') await this.#throwIfThere(path, error);
+      await this.#throwIfThere(path, error);
       throw error;
+    } finally {
+      release();
     }
   }
 
@@ -118,13 +156,8 @@ export class SshHost implements Host {
     await this.#call(`unlink ${path}`, requests.remove(path));
   }
 
-  async setFacts(path: RemotePath, facts: { readonly mode?: number; readonly modifiedAt?: number }): Promise<void> {
-    const { mode, modifiedAt } = facts;
-    const attributes = {
-      ...(mode === undefined ? {} : { mode }),
-      ...(modifiedAt === undefined ? {} : { modifiedAtSeconds: Math.floor(modifiedAt / 1_000) }),
-    };
-    await this.#call(`set attributes of ${path}`, requests.setstat(path, attributes));
+  async setFacts(path: RemotePath, facts: SettableFacts): Promise<void> {
+    await this.#call(`set attributes of ${path}`, requests.setstat(path, attributesOf(facts)));
   }
 
   async syncDirectory(path: RemotePath): Promise<void> {
@@ -138,7 +171,7 @@ export class SshHost implements Host {
     try {
       await this.#unlessRefused(channel.call(doing, requests.fsync(handle), slowCallTimeoutMs));
     } finally {
-      await closeQuietly(channel, handle);
+      closeQuietly(channel, handle);
     }
   }
 
@@ -238,14 +271,6 @@ async function readEntries(channel: Channel, handle: Buffer, what: string): Prom
         if (name !== undefined && isSafeName(name)) entries.push({ name, ...facts });
       }
     }
-  }
-}
-
-async function closeQuietly(channel: Channel, handle: Buffer): Promise<void> {
-  try {
-    await channel.call('close', requests.close(handle));
-  } catch {
-    // Nothing was written through it, and a dead session takes its handles along.
   }
 }
 

@@ -342,7 +342,7 @@ it('an empty directory that was there before stays', async () => {
   let isMade = false;
   services.onHost = (method, args, proceed) => {
     if (method === 'makeDirectory' && args[0] === join(shared, 'dir', 'a')) isMade = true;
-    if (method === 'setFacts' && isMade && !fs.existsSync(join(shared, 'aside'))) swap();
+    if (method === 'makeFile' && isMade && !fs.existsSync(join(shared, 'aside'))) swap();
     return proceed();
   };
   expect(await problemOf(film, STEPS[0])).toMatchObject({ code: 'INVALID_PATH' });

@@ -204,7 +204,7 @@ it('a status that fails on the host leaves no claim that it made', async () => {
   await locks.release({ target: IDENTITY.targetKey, person: 'anna', upload: IDENTITY.uploadKey });
   longshore = gateway(new MemoryMergeQueue({ log: keptLog(), concurrency: 1, concurrencyPerHost: 1 }));
   onHost = (method, args, proceed) =>
-    method === 'open' && String(args[0]).endsWith('/received')
+    method === 'openAll' && String(args[0]).endsWith('/received')
       ? Promise.reject(new Fault('HOST_UNREACHABLE', 'the host went away'))
       : proceed();
   expect(await status()).toMatchObject({ kind: 'TryAgainLater', code: 'HOST_UNREACHABLE' });
@@ -280,7 +280,7 @@ it('a merge that is given up before it has read what was asked for tells no fail
   const { targetKey: target, uploadKey: upload, person } = IDENTITY;
   const looked = deferred();
   onHost = async (method, args, proceed) => {
-    if (method !== 'lstat' || !String(args[0]).endsWith('/merge.json') || !existsSync(staged)) return proceed();
+    if (method !== 'readFile' || !String(args[0]).endsWith('/merge.json') || !existsSync(staged)) return proceed();
     // As abortUpload does through another process, before it tells the end.
     await locks.seizeMerge({ target, person, upload, ttlMs: 60_000, token: 'abort', leaseMs: 10_000 });
     renameSync(staged, local('.longshore/x.given-up'));
@@ -309,7 +309,7 @@ it('a target that changes while the new file is made durable is not replaced', a
   const wish = { ifExists: 'REPLACE', ifMatch: shown.etag } as const;
   await send(wish);
   onHost = async (method, args, proceed) => {
-    if (method === 'open' && String(args[0]).includes('/intent.json.')) writeFileSync(local('film.mkv'), 'changed by others');
+    if (method === 'makeFile' && String(args[0]).includes('/intent.json.')) writeFileSync(local('film.mkv'), 'changed by others');
     return proceed();
   };
   await merge(wish);
@@ -460,7 +460,7 @@ describe('a merge that stands still', () => {
     await send();
     const standing = deferred();
     onHost = (method, args, proceed) => {
-      if (method !== 'open' || !String(args[0]).endsWith('/data') || args[1] !== 'read') return proceed();
+      if (method !== 'openAll' || !String(args[0]).endsWith('/data')) return proceed();
       standing.resolve();
       return new Promise(() => undefined);
     };
