@@ -158,8 +158,12 @@ export class ConnectionPool {
     const living = this.#living();
     const { clock } = this.#context;
     const loads = living.map(({ connection }) => connection.load);
-    if (living.length === 0 || !this.#growth.look(clock.monotonic(), loads)) return;
-    this.#attempt().catch(() => this.#growth.refused(clock.monotonic()));
+    const more = living.length === 0 ? 0 : this.#growth.look(clock.monotonic(), loads);
+    if (more > 0) this.#grow(more).catch(() => this.#growth.refused(clock.monotonic()));
+  }
+
+  async #grow(more: number): Promise<void> {
+    for (let opened = 0; opened < more; opened += 1) await this.#attempt();
   }
 
   #endLooking(): void {

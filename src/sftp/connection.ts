@@ -86,6 +86,7 @@ export class Connection {
       writers: loads.reduce((sum, { writers }) => sum + writers, 0),
       writtenBytes: loads.reduce((sum, { givenBytes }) => sum + givenBytes, this.#earlierBytes),
       underWayBytes: loads.reduce((sum, { takenBytes }) => sum + takenBytes, 0),
+      windowBytes: this.#context.limits.bulkChannels * this.#context.limits.writeWindowBytes,
       roundTripMs: this.#roundTripMs,
     };
   }

@@ -1,9 +1,10 @@
-// Whether one more connection to a host pays.
+// Whether more connections to a host pay.
 //
 // A connection carries at most TCP's window per round trip, whatever the number of its channels: some 3 MiB with the buffers that Linux
 // grants. At 50 ms that is 50 to 60 MB/s, and four connections carried 2.5 times as much where the link had room (field notes). On a short
 // way one connection keeps a core busy, and a second one only doubles the host's work. So: only where the way is long, only while bytes
-// queue on every connection, one at a time, and no further when the last one gained nothing because the link itself is full.
+// queue on every connection or its channels' windows are full, and no further when the last step gained nothing because the link itself
+// is full.
 
 export interface ConnectionLoad {
   /** Files that are being written. */
@@ -12,6 +13,8 @@ export interface ConnectionLoad {
   readonly writtenBytes: number;
   /** Bytes that it has not. */
   readonly underWayBytes: number;
+  /** The most that may be under way: the windows of all its channels. */
+  readonly windowBytes: number;
   /** The quickest answer so far, ms: that is the way there and back, however much goes on now. */
   readonly roundTripMs: number;
 }
@@ -22,9 +25,11 @@ const LONG_ROUND_TRIP_MS = 10;
 const QUEUED_ROUND_TRIPS = 1.5;
 /** Files stay where they are, so a connection needs a few to come. */
 const WRITERS_PER_CONNECTION = 2;
+/** The part of the windows that is taken when they are what holds the writers back: between two chunks a file has nothing to write. */
+const FULL = 0.6;
 /** How long the load is measured: long enough that single answers and the gaps between files don't count. */
-const MEASURED_MS = 1_000;
-/** The rate after the last step against that before it, for another step: more than it varies by itself; the fourth should bring 1.33. */
+const MEASURED_MS = 600;
+/** The rate after the last step against that before it, for another step: more than it varies by itself; each step doubles, at best. */
 const WORTH = 1.2;
 /** How long it stays at that, ms: links change. */
 const CONTENT_MS = 60_000;
@@ -53,23 +58,24 @@ export class Growth {
   }
 
   /**
-   * To be told, several times a second while files are open, of all connections, always in the same order. True: one more should be
-   * opened. `now`: monotonic ms.
+   * To be told, several times a second while files are open, of all connections, always in the same order. How many more should be
+   * opened: as many as there are, or none. `now`: monotonic ms.
    */
-  look(now: number, loads: readonly ConnectionLoad[]): boolean {
+  look(now: number, loads: readonly ConnectionLoad[]): number {
     if (now < this.#contentUntil || loads.length >= this.#limit) {
       this.#measurement = undefined;
-      return false;
+      return 0;
     }
     const current = this.#measurement;
     if (current?.underWayBytes.length !== loads.length || now - current.lastLookAt > MEASURED_MS) {
       this.#measurement = begin(now, loads);
-      return false;
+      return 0;
     }
     count(current, now, loads);
-    if (now - current.beganAt < MEASURED_MS) return false;
+    if (now - current.beganAt < MEASURED_MS) return 0;
     this.#measurement = undefined;
-    return isBusy(current, now, loads) && this.#isWorth(current, now, loads);
+    if (!isBusy(current, now, loads) || !this.#isWorth(current, now, loads)) return 0;
+    return Math.min(loads.length, this.#limit - loads.length);
   }
 
   /** The host took no further connection. */
@@ -104,15 +110,16 @@ function count(measurement: Measurement, now: number, loads: readonly Connection
   }
 }
 
-/** Whether there are files enough, and each connection has a long way and a queue on it. */
+/** Whether there are files enough, and each connection has a long way, and a queue on it or no room left in its windows. */
 function isBusy(measured: Measurement, now: number, loads: readonly ConnectionLoad[]): boolean {
   const { beganAt, looks, writers, writtenBytes, underWayBytes } = measured;
   if (writers < WRITERS_PER_CONNECTION * loads.length * looks) return false;
   return loads.every((load, index) => {
     if (load.roundTripMs < LONG_ROUND_TRIP_MS) return false;
     const bytesPerMs = (load.writtenBytes - (writtenBytes[index] ?? 0)) / (now - beganAt);
+    const onItsWay = (underWayBytes[index] ?? 0) / looks;
     // By Little's law: what is on its way, at the rate at which it arrives, took so long.
-    const answerMs = (underWayBytes[index] ?? 0) / looks / bytesPerMs;
-    return bytesPerMs > 0 && answerMs >= QUEUED_ROUND_TRIPS * load.roundTripMs;
+    const answerMs = onItsWay / bytesPerMs;
+    return bytesPerMs > 0 && (answerMs >= QUEUED_ROUND_TRIPS * load.roundTripMs || onItsWay >= FULL * load.windowBytes);
   });
 }

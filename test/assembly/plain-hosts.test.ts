@@ -18,12 +18,8 @@ let sequential: SequentialHost;
 async function onSequentialHost(options: SequentialHostOptions = {}) {
   sequential = await startSequentialHost(options);
   const services = await startServices(sequential.options);
-  const stop = async () => {
-    const left = sequential.openHandles;
-    await sequential.stop();
-    expect(left).toBe(0);
-  };
-  return { place: { hostId: 'sequential', root: sequential.root }, services, stop };
+  const beforeEnd = () => expect.poll(() => sequential.openHandles).toBe(0);
+  return { place: { hostId: 'sequential', root: sequential.root }, services, beforeEnd, stop: () => sequential.stop() };
 }
 
 describe('a host that writes at the end of files alone', () => {

@@ -199,15 +199,22 @@ export interface TestPlace {
   readonly root: string;
 }
 
+export interface StartedServices {
+  readonly place: TestPlace;
+  readonly services: TestServices;
+  /** What must hold while the connections are still there. */
+  beforeEnd?(): Promise<void>;
+  stop(): Promise<void>;
+}
+
 /** What a test begins with and leaves: a host, services over it, and a root with nothing in it but what was published. */
-export function useServices(
-  start: () => Promise<{ readonly place: TestPlace; readonly services: TestServices; stop(): Promise<void> }>,
-) {
-  let started: Awaited<ReturnType<typeof start>>;
+export function useServices(start: () => Promise<StartedServices>) {
+  let started: StartedServices;
   beforeEach(async () => {
     started = await start();
   });
   afterEach(async () => {
+    await started.beforeEnd?.();
     await started.services.close();
     await started.stop();
   });

@@ -22,12 +22,8 @@ async function onSshd() {
 async function onSequentialHost() {
   const host = await startSequentialHost();
   const services = await startServices(host.options);
-  const stop = async () => {
-    const left = host.openHandles;
-    await host.stop();
-    expect(left).toBe(0);
-  };
-  return { place: { hostId: 'sequential', root: host.root }, services, stop };
+  const beforeEnd = () => expect.poll(() => host.openHandles).toBe(0);
+  return { place: { hostId: 'sequential', root: host.root }, services, beforeEnd, stop: () => host.stop() };
 }
 
 describe.each([
@@ -200,7 +196,7 @@ describe.each([
     const joining = deferred();
     const gate = deferred();
     services().onHost = async (method, args, proceed) => {
-      if (method === 'open' && String(args[0]).includes('/c.5.')) {
+      if (method === 'openAll' && String(args[0]).includes('/c.5.')) {
         joining.resolve();
         await gate.promise;
       }
@@ -229,7 +225,7 @@ describe.each([
     const joining = deferred();
     const gate = deferred();
     services().onHost = async (method, args, proceed) => {
-      if (method === 'open' && String(args[0]).includes('/c.7.')) {
+      if (method === 'openAll' && String(args[0]).includes('/c.7.')) {
         joining.resolve();
         await gate.promise;
       }

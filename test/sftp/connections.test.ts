@@ -120,7 +120,7 @@ describe('growing', () => {
       open = Math.max(open, proxy.open());
       return connected() >= 3 || performance.now() - began > 15_000;
     });
-    expect(open).toBe(3);
+    expect(open).toBeGreaterThan(2);
     await expectChunks(join(own.root, 'grown'), digests);
     // What is little enough for one keeps one alone.
     await vi.waitFor(async () => {

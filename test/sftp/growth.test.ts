@@ -3,6 +3,8 @@ import { Growth } from '../../src/sftp/growth.js';
 
 const LOOK_MS = 200;
 const MIB = 2 ** 20;
+/** Of the channels of a connection. */
+const WINDOWS_BYTES = 8 * MIB;
 
 /** A way on which each connection carries its TCP window per round trip, and all together the link's rate. */
 interface Way {
@@ -53,23 +55,21 @@ class Host {
       writers: writers / this.connections,
       roundTripMs,
       writtenBytes: this.#bytes / this.connections,
+      windowBytes: WINDOWS_BYTES,
       underWayBytes: (isIdle ? rate * roundTripMs : writers * underWayBytes) / this.connections,
     };
-    if (
-      this.#growth.look(
-        this.#now,
-        Array.from({ length: this.connections }, () => load),
-      )
-    )
-      this.connections += 1;
+    this.connections += this.#growth.look(
+      this.#now,
+      Array.from({ length: this.connections }, () => load),
+    );
   }
 }
 
 describe('growth', () => {
-  it('goes one step after the other, up to the limit, where the way is long and all connections are full', () => {
+  it('doubles with each step, up to the limit, where the way is long and all connections are full', () => {
     const host = new Host();
     const steps = Array.from({ length: 8 }, () => host.work(1));
-    expect([...new Set(steps)]).toEqual([1, 2, 3, 4]);
+    expect([...new Set(steps)]).toEqual([2, 4]);
     expect(host.work(100)).toBe(4);
   });
 
@@ -81,8 +81,10 @@ describe('growth', () => {
     expect(new Host().work(100, LONG, { ...BUSY, sourceBytesPerMs: 40_000 })).toBe(1);
   });
 
-  it('never begins while it is the windows of the channels that are full, not the connection', () => {
-    expect(new Host().work(100, { ...LONG, windowBytes: 16 * MIB }, BUSY)).toBe(1);
+  it('begins while it is the windows of the channels that are full, not the connection', () => {
+    const job = { ...BUSY, writers: 8 };
+    expect(new Host().work(3, { ...LONG, windowBytes: 8 * MIB }, job)).toBe(2);
+    expect(new Host().work(100, { ...LONG, windowBytes: 8 * MIB }, { ...job, sourceBytesPerMs: 40_000 })).toBe(1);
   });
 
   it('never begins with too few files to use another connection', () => {
@@ -96,7 +98,7 @@ describe('growth', () => {
 
   it('stops after the step that gained nothing, and tries again later', () => {
     const host = new Host();
-    expect(host.work(30, { ...LONG, linkBytesPerMs: 80_000 })).toBe(3);
+    expect(host.work(30, { ...LONG, linkBytesPerMs: 70_000 })).toBe(2);
     expect(host.work(60)).toBe(4);
   });
 
@@ -109,7 +111,7 @@ describe('growth', () => {
 
   it('leaves a host in peace that takes no further connection, and tries again later', () => {
     const host = new Host();
-    expect(host.work(2)).toBe(2);
+    expect(host.work(1)).toBe(2);
     host.refuse();
     expect(host.work(50)).toBe(1);
     expect(host.work(20)).toBeGreaterThan(1);
