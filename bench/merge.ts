@@ -18,8 +18,8 @@ import { keptLog, realClock } from '../test/support/roles.js';
 import { sshdHostOptions } from '../test/support/sshd-host.js';
 import type { Sshd } from '../test/support/sshd.js';
 import { startSshd } from '../test/support/sshd.js';
+import { median } from './figures.js';
 import type { Row } from './stage.js';
-import { median } from './stage.js';
 
 const MIB = 2 ** 20;
 const SIZE = 1024 * MIB;

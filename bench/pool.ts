@@ -10,8 +10,8 @@ import { type ProxyOptions, startProxy } from '../test/support/proxy.js';
 import { keptLog, realClock } from '../test/support/roles.js';
 import { type Sshd, startSshd } from '../test/support/sshd.js';
 import { sshdHostOptions } from '../test/support/sshd-host.js';
+import { median } from './figures.js';
 import type { Row } from './stage.js';
-import { median } from './stage.js';
 
 const CHUNK_BYTES = 4 * MIB;
 const AT_ONCE = 16;

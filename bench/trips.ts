@@ -6,8 +6,8 @@ import { CHUNK, TestUpload, startServices } from '../test/assembly/support.js';
 import { randomBytes } from 'node:crypto';
 import { startSshd } from '../test/support/sshd.js';
 import { sshdHostOptions } from '../test/support/sshd-host.js';
+import { median } from './figures.js';
 import type { Row } from './stage.js';
-import { median } from './stage.js';
 
 /** Long, so that what the machine itself takes counts little. */
 const ROUND_TRIP_MS = 100;

@@ -14,6 +14,7 @@ const PROGRAMS = [
   { file: libfaketime(), package: 'libfaketime', why: 'a Redis whose clock tests can move' },
   { command: 'strace', package: 'strace', why: "a host's sessions that end at a chosen system call" },
   { command: 'rclone', package: 'rclone', why: 'another foreign client of the embedded host, and an SSH host of its own' },
+  { command: 'lftp', package: 'lftp', why: 'one of those that the benchmark measures' },
   { command: 'dropbear', package: 'dropbear-bin', why: "an SSH host with little memory, in front of OpenSSH's sftp-server" },
   { command: 'busybox', package: 'busybox', why: 'a login shell and hashing tools that are not GNU' },
   { command: 'proftpd', package: 'proftpd-core', why: 'an SSH host that is another program throughout' },
