@@ -19,7 +19,7 @@ export interface MultipartOptions {
   /** The variable of type `Upload` that the file becomes. */
   readonly fileVariable: string;
   readonly file: FilePart;
-  /** Must not occur in the file: take 128 random bits. */
+  /** Must not occur in the file: take 128 random bits. At most 70 characters; a shorter one is made longer. */
   readonly boundary: string;
 }
 
@@ -29,8 +29,12 @@ export interface MultipartBody extends HttpBody {
   readonly prefixBytes: number;
 }
 
+/** RFC 2046 §5.1.1. The longer it is, the further a parser's search leaps: half the time of that of 32 characters. */
+const BOUNDARY_CHARACTERS = 70;
+
 /** A body whose length is exact before a byte of the file is read. */
-export function multipartBody({ query, variables, fileVariable, file, boundary }: MultipartOptions): MultipartBody {
+export function multipartBody({ query, variables, fileVariable, file, ...options }: MultipartOptions): MultipartBody {
+  const boundary = options.boundary.padStart(BOUNDARY_CHARACTERS, '-');
   const operations = JSON.stringify({ query, variables: { ...variables, [fileVariable]: null } });
   const map = JSON.stringify({ 0: [`variables.${fileVariable}`] });
   const encoder = new TextEncoder();

@@ -28,21 +28,23 @@ export interface Limits {
 function expect({ type, fields }: Reply, expected: number): FieldReader {
   if (type === expected) return fields;
   if (type !== PacketType.status) throw new MalformedPacket(`a packet of type ${type} for an answer`);
-  const error = statusError(fields);
-  if (error.code === SftpStatus.OK) throw new MalformedPacket('a bare OK for an answer');
-  throw error;
+  unlessRefused(fields);
+  throw new MalformedPacket('a bare OK for an answer');
 }
 
-/** draft-02 §7; message and language are left away by servers of older drafts. */
-function statusError(fields: FieldReader): StatusError {
+/**
+ * Throws what the server refused with. draft-02 §7; message and language are left away by servers of older drafts. Of an OK no error is
+ * made: its stack would cost more than all else of an answer.
+ */
+function unlessRefused(fields: FieldReader): void {
   const code = fields.uint32();
-  return new StatusError(code, fields.isAtEnd ? '' : fields.text());
+  const said = fields.isAtEnd ? undefined : fields.bytes();
+  if (code !== SftpStatus.OK) throw new StatusError(code, said?.toString() ?? '');
 }
 
 export function ok({ type, fields }: Reply): void {
   if (type !== PacketType.status) throw new MalformedPacket(`a packet of type ${type} for a status`);
-  const error = statusError(fields);
-  if (error.code !== SftpStatus.OK) throw error;
+  unlessRefused(fields);
 }
 
 /** A copy: handles live long, and what they came in is large. */

@@ -96,11 +96,11 @@ export class Channel {
   }
 
   /**
-   * Positional write of at most `capabilities.maxWriteBytes`, to be made when `writeWindow` lets it. The data must stay as it is
-   * until the promise settles.
+   * Positional write of at most `capabilities.maxWriteBytes` in all, to be made when `writeWindow` lets it. The data must stay as it
+   * is until the promise settles.
    */
-  write(handle: Buffer, data: Buffer, position: number): Promise<void> {
-    return this.call('write', requests.write(handle, position, data));
+  write(handle: Buffer, data: readonly Buffer[], position: number): Promise<void> {
+    return this.#outbox.together(() => this.call('write', requests.write(handle, position, data)));
   }
 
   /** To be called when the outbox was full and is no more. */

@@ -8,6 +8,8 @@ export interface Outbox {
   sentBytes(): number;
   /** Whether data should wait until `onRoom`. */
   isFull(): boolean;
+  /** What `write` gives to the socket leaves in one call of the kernel. */
+  together<T>(write: () => T): T;
 }
 
 /**
@@ -22,6 +24,14 @@ export function outboxOf(socket: Socket, onRoom: () => void): Outbox {
   return {
     queuedBytes: () => socket.bytesWritten,
     sentBytes: () => socket.bytesWritten - socket.writableLength,
+    together: (write) => {
+      socket.cork();
+      try {
+        return write();
+      } finally {
+        socket.uncork();
+      }
+    },
     isFull: () => socket.writableNeedDrain && socket.writableLength > 0,
   };
 }

@@ -1,8 +1,7 @@
-// The way of the bytes: pieces from a source become positional WRITEs, many under way at once, none of them copied or joined.
-// (Joining 64 KiB pieces to the server's 255 KiB costs a CPU second per GiB; keeping more small ones under way costs nothing.)
+// The way of the bytes: pieces from a source become positional WRITEs, many under way at once, none of them copied or joined: a WRITE
+// may have several. (Joining 64 KiB pieces to the server's 255 KiB would cost a CPU second per GiB; an answer to each costs half of one.)
 import type { WriteOptions } from '../core/ports.js';
 import type { Channel } from './channel.js';
-import { abortable } from './timers.js';
 
 export interface PipelinedWrite extends WriteOptions {
   readonly channel: Channel;
@@ -12,8 +11,11 @@ export interface PipelinedWrite extends WriteOptions {
 }
 
 /**
- * Writes the pieces back to back from `offset`; resolves when the server has acknowledged every byte. At most the channel's write
- * window is under way, and besides it one piece of each file is held, so a source is pulled no faster than the host takes it.
+ * Writes the pieces back to back from `offset`; resolves when the server has acknowledged every byte. A piece leaves at once while
+ * nothing of the file is under way. Else it waits for others that fit into one WRITE with it, until all is answered or the source ends.
+ *
+ * At most the channel's write window is under way, and besides it one WRITE (`maxWriteBytes`) and one piece of each file are held, so a
+ * source is pulled no faster than the host takes it.
  *
  * The first failure (of the source, the signal, `check` or a write) stops it: nothing further is issued, the source is closed, and
  * when the last write under way has been answered or its channel is dead, the promise rejects with that first cause.
@@ -36,8 +38,15 @@ class Run {
   readonly #options: PipelinedWrite;
   readonly #stop = new AbortController();
   #failure: { readonly cause: unknown } | undefined;
+  /** Of the next WRITE. */
   #position: number;
+  /** What that will have, as far as it has come. */
+  #gathered: Buffer[] = [];
+  #gatheredBytes = 0;
+  /** The last that was to leave by itself. It doesn't reject. */
+  #leaving: Promise<void> | undefined;
   #underWay = 0;
+  #onFailure: (cause: unknown) => void = () => undefined;
   #onQuiet: (() => void) | undefined;
 
   constructor(options: PipelinedWrite) {
@@ -62,36 +71,67 @@ class Run {
     if (this.#failure !== undefined) return;
     this.#failure = { cause };
     this.#stop.abort(cause);
+    this.#onFailure(cause);
   }
 
   async #pump(source: AsyncIterator<Uint8Array>): Promise<void> {
-    while (await this.#writeNext(source)) {
+    while (await this.#takeNext(source)) {
       // The next one.
     }
+    await this.#leave();
   }
 
   /** False when there was no further piece. Called for each, so that none is held while the next is waited for. */
-  async #writeNext(source: AsyncIterator<Uint8Array>): Promise<boolean> {
-    const { writeWindow, capabilities } = this.#options.channel;
-    const next = await abortable(source.next(), this.#stop.signal);
+  async #takeNext(source: AsyncIterator<Uint8Array>): Promise<boolean> {
+    const next = await this.#unlessFailed(source.next());
+    if (this.#leaving !== undefined) await this.#leaving;
     if (next.done === true) return false;
-    const piece = asBuffer(next.value);
-    for (let start = 0; start < piece.length; start += capabilities.maxWriteBytes) {
-      const slice = piece.subarray(start, start + capabilities.maxWriteBytes);
-      await writeWindow.take(slice.length, this.#stop.signal, () => this.#issue(slice));
-    }
+    await this.#gather(asBuffer(next.value));
     return true;
   }
 
+  async #gather(piece: Buffer): Promise<void> {
+    const { maxWriteBytes } = this.#options.channel.capabilities;
+    // A piece is only cut where it must be: each part is an SSH packet more.
+    const wholeBytes = piece.length <= maxWriteBytes ? piece.length : 1;
+    for (let at = 0; at < piece.length;) {
+      if (this.#gatheredBytes + wholeBytes > maxWriteBytes) await this.#leave();
+      const part = piece.subarray(at, at + maxWriteBytes - this.#gatheredBytes);
+      at += part.length;
+      this.#gathered.push(part);
+      this.#gatheredBytes += part.length;
+      // Where nothing is under way no answer would say that it's time; and a further piece like this one would not fit.
+      if (this.#underWay === 0 || this.#gatheredBytes + wholeBytes > maxWriteBytes) await this.#leave();
+    }
+  }
+
+  /** As the promise does, or rejects when this fails: a source may take its time. Waited for by one at a time. */
+  #unlessFailed<T>(promise: Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      this.#onFailure = reject;
+      promise.then(resolve, reject);
+      this.#stop.signal.throwIfAborted();
+    });
+  }
+
+  /** Sends what was gathered as one WRITE, when the window lets it. To be called by one at a time. */
+  async #leave(): Promise<void> {
+    const body = this.#gathered;
+    const lengthBytes = this.#gatheredBytes;
+    if (lengthBytes === 0) return;
+    this.#gathered = [];
+    this.#gatheredBytes = 0;
+    await this.#options.channel.writeWindow.take(lengthBytes, this.#stop.signal, () => this.#issue(body, lengthBytes));
+  }
+
   /** Has taken its bytes from the window already, and sees to it that they are given back. */
-  #issue(slice: Buffer): void {
+  #issue(body: readonly Buffer[], lengthBytes: number): void {
     const { channel, handle, check } = this.#options;
-    // Nothing that lives until the answer may refer to the slice itself.
-    const lengthBytes = slice.length;
+    // Nothing that lives until the answer may refer to the body itself.
     const settled = (): void => {
       this.#underWay -= 1;
       channel.writeWindow.give(lengthBytes);
-      if (this.#underWay === 0) this.#onQuiet?.();
+      if (this.#underWay === 0) this.#whenQuiet();
     };
     this.#underWay += 1;
     try {
@@ -103,10 +143,19 @@ class Run {
     }
     const position = this.#position;
     this.#position += lengthBytes;
-    channel.write(handle, slice, position).then(settled, (error: unknown) => {
+    channel.write(handle, body, position).then(settled, (error: unknown) => {
       this.fail(error);
       settled();
     });
+  }
+
+  /** What was gathered leaves without waiting for more. */
+  #whenQuiet(): void {
+    this.#onQuiet?.();
+    if (this.#gatheredBytes === 0 || this.#failure !== undefined) return;
+    this.#leaving = this.#leave()
+      .catch((error: unknown) => this.fail(error))
+      .finally(() => (this.#leaving = undefined));
   }
 
   /** Resolves when no write is under way: each ends with its answer, or with the death of its channel. */

@@ -9,8 +9,8 @@ import { packet, PacketType, PROTOCOL_VERSION, string, uint32, uint64 } from './
 export interface Request<T> {
   /** The packet less `body`. At `ID_OFFSET` there is room for its id. */
   readonly head: Buffer;
-  /** Goes out as it is, without a copy. */
-  readonly body?: Buffer;
+  /** Follows it as it is, one part after the other, without a copy. */
+  readonly body?: readonly Buffer[];
   /** Throws `StatusError` when the server refused, and `MalformedPacket` when its reply is none to this request. */
   readonly read: (reply: Reply) => T;
 }
@@ -43,9 +43,10 @@ export function read(handle: Buffer, position: number, lengthBytes: number): Req
   return { head, read: (reply) => answer.data(reply, lengthBytes) };
 }
 
-export function write(handle: Buffer, position: number, body: Buffer): Request<void> {
-  const fields = [ID, string(handle), uint64(position), uint32(body.length)];
-  return { head: packet(PacketType.write, fields, body.length), body, read: answer.ok };
+export function write(handle: Buffer, position: number, body: readonly Buffer[]): Request<void> {
+  const lengthBytes = body.reduce((sum, part) => sum + part.length, 0);
+  const fields = [ID, string(handle), uint64(position), uint32(lengthBytes)];
+  return { head: packet(PacketType.write, fields, lengthBytes), body, read: answer.ok };
 }
 
 export function lstat(path: string): Request<FileFacts> {

@@ -104,16 +104,11 @@ export class SftpClient {
     this.#options.onEnd(fault);
   }
 
-  #send<T>(id: number, { head, body, read }: Request<T>, facts: CallFacts): Promise<T> {
+  #send<T>(id: number, { head, body = [], read }: Request<T>, facts: CallFacts): Promise<T> {
     if (this.#fault !== undefined) return Promise.reject(this.#fault);
     const { stream } = this.#options;
     const answer = new Promise<T>((resolve, reject) => this.#pending.set(id, pendingCall({ ...facts, read, resolve, reject })));
-    if (body === undefined) {
-      stream.write(head, this.#onTaken);
-    } else {
-      stream.write(head);
-      stream.write(body, this.#onTaken);
-    }
+    for (const part of [head, ...body]) stream.write(part, this.#onTaken);
     if (stream.writableLength > 0) this.#isFull = true;
     return answer;
   }

@@ -69,7 +69,7 @@ export async function makeWhole(channel: Channel, path: RemotePath, { bytes, syn
   for (let at = 0; at < bytes.length; at += maxWriteBytes) {
     const piece = bytes.subarray(at, at + maxWriteBytes);
     const buffer = Buffer.from(piece.buffer, piece.byteOffset, piece.length);
-    answers.push(channel.call(what, requests.write(handle, at, buffer)));
+    answers.push(channel.call(what, requests.write(handle, at, [buffer])));
   }
   if (offers.fsync) answers.push(channel.call(what, requests.fsync(handle), syncTimeoutMs));
   closeQuietly(channel, handle);

@@ -49,16 +49,19 @@ describe('a multipart body', () => {
     const file = bytes(12_345);
     const variables = { path: '/日本/"x"' };
     const body = multipartBody({ query: 'q', variables, fileVariable: 'chunk', file: fileOf(file), boundary: 'b' });
+    // As long as may be.
+    const boundary = 'b'.padStart(70, '-');
+    expect(body.contentType).toBe(`multipart/form-data; boundary=${boundary}`);
     const all = await readAll(body.pieces());
     expect(all.byteLength).toBe(body.lengthBytes);
     expect(all.subarray(body.prefixBytes, body.prefixBytes + file.byteLength).equals(file)).toBe(true);
     const operations = JSON.stringify({ query: 'q', variables: { path: '/日本/"x"', chunk: null } });
     expect(all.subarray(0, body.prefixBytes).toString()).toBe(
-      `--b\r\nContent-Disposition: form-data; name="operations"\r\n\r\n${operations}\r\n` +
-        `--b\r\nContent-Disposition: form-data; name="map"\r\n\r\n{"0":["variables.chunk"]}\r\n` +
-        `--b\r\nContent-Disposition: form-data; name="0"; filename="chunk"\r\nContent-Type: application/octet-stream\r\n\r\n`,
+      `--${boundary}\r\nContent-Disposition: form-data; name="operations"\r\n\r\n${operations}\r\n` +
+        `--${boundary}\r\nContent-Disposition: form-data; name="map"\r\n\r\n{"0":["variables.chunk"]}\r\n` +
+        `--${boundary}\r\nContent-Disposition: form-data; name="0"; filename="chunk"\r\nContent-Type: application/octet-stream\r\n\r\n`,
     );
-    expect(all.subarray(body.prefixBytes + file.byteLength).toString()).toBe('\r\n--b--\r\n');
+    expect(all.subarray(body.prefixBytes + file.byteLength).toString()).toBe(`\r\n--${boundary}--\r\n`);
   });
 });
 

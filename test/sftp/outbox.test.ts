@@ -30,6 +30,35 @@ describe('outbox', () => {
     await once(server, 'close');
   });
 
+  it('lets what is written together leave together, at once, and also when the writer fails', async () => {
+    const received: Buffer[] = [];
+    const server = createServer((peer) => peer.on('data', (piece: Buffer) => received.push(piece)));
+    const socket = connect(await listenOnLoopback(server), '127.0.0.1');
+    await Promise.all([once(server, 'connection'), once(socket, 'connect')]);
+    const outbox = outboxOf(socket, () => undefined);
+
+    const waitingBytes = outbox.together(() => {
+      socket.write(Buffer.alloc(PIECE_BYTES));
+      socket.write(Buffer.alloc(PIECE_BYTES));
+      return outbox.queuedBytes() - outbox.sentBytes();
+    });
+    expect(waitingBytes).toBe(2 * PIECE_BYTES);
+    expect(outbox.sentBytes()).toBe(2 * PIECE_BYTES);
+    expect(outbox.isFull()).toBe(false);
+    const failing = (): void => {
+      socket.write('last');
+      throw new Error('no further');
+    };
+    expect(() => outbox.together(failing)).toThrow('no further');
+    expect(outbox.sentBytes()).toBe(outbox.queuedBytes());
+
+    socket.end();
+    await once(socket, 'close');
+    expect(Buffer.concat(received).equals(Buffer.concat([Buffer.alloc(2 * PIECE_BYTES), Buffer.from('last')]))).toBe(true);
+    server.close();
+    await once(server, 'close');
+  });
+
   it('lets everybody go on in turn, and nobody more often than another', () => {
     const turns: string[] = [];
     let room = 0;

@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { joinPath } from '../../src/core/remote-path.js';
-import { digestOfFile, MIB, randomContent } from '../support/bytes.js';
+import { digestOfFile, KIB, MIB, randomContent } from '../support/bytes.js';
 import { sshdHostOptions } from '../support/sshd-host.js';
 import { rootOf, signal, useFixture } from './fixture.js';
 
@@ -30,6 +30,25 @@ describe('writing', () => {
       await expect(writing).rejects.toMatchObject({ code: 'NOT_ENOUGH_SPACE', cause: { code: 'FAILURE' } });
       await file.close();
     });
+  });
+
+  it('puts pieces of every size where they belong, whatever shares a channel with them', async () => {
+    const repository = fixture.repositoryOf([fixture.options], { limits: { bulkChannels: 1 } });
+    // From less than a packet of SSH to more than a WRITE.
+    const sizes = [1, 100, 31 * KIB, 64 * KIB, 65 * KIB, 255 * KIB, 256 * KIB, 600 * KIB];
+    const contents = sizes.map((pieceBytes) => randomContent(pieceBytes === 1 ? 300 : 4 * MIB + pieceBytes, pieceBytes));
+    await repository.use('sshd', async (host) => {
+      await Promise.all(
+        contents.map(async ({ pieces }, at) => {
+          const file = await host.open(joinPath(rootOf(host), `of-${at}`), 'create');
+          await file.write(0, pieces, { signal: signal() });
+          await file.close();
+        }),
+      );
+    });
+    for (const [at, content] of contents.entries()) {
+      expect(await digestOfFile(join(fixture.sshd.root, `of-${at}`))).toBe(content.digest());
+    }
   });
 
   it('writes on while the session keys are changed', async () => {
