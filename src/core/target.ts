@@ -45,7 +45,7 @@ export async function resolveTarget(host: Host, { path, person }: WhereTo): Prom
     base = await host.realPath(named);
   }
   const canonical = joinPath(base, ...missing);
-  const [roots, baseFacts, looked] = base === parentOf(path) ? valueOf(seen) : await lookBelow(base, canonical);
+  const [roots, baseFacts, looked] = real === parentOf(path) ? valueOf(seen) : await lookBelow(base, canonical);
   const root = roots.find((candidate) => isWithin(canonical, candidate) && canonical !== candidate);
   if (root === undefined) {
     if (await makeOwnRoot(host, { path, person })) return resolveTarget(host, { path, person });

@@ -8,18 +8,18 @@ const DIRECTORY: FileFacts = { kind: 'directory', size: 0, modifiedAt: 0, mode: 
 const LINK: FileFacts = { ...DIRECTORY, kind: 'symlink' };
 
 /** `/inbox` is what `looks` say, one after the other: a real path, and what lies there. */
-function hostWhere(looks: { readonly realPath: (RemotePath | undefined)[]; readonly lstat: FileFacts }): Host {
+function hostWhere(looks: { readonly realPath: (RemotePath | undefined)[]; readonly lstat: (FileFacts | undefined)[] }): Host {
   const host: Partial<Host> = {
     profile: hostProfile('h', '/'),
     realPath: async (path) => (path === '/inbox' ? looks.realPath.shift() : path),
-    lstat: async (path) => (path === '/inbox' ? looks.lstat : undefined),
+    lstat: async (path) => (path === '/inbox' ? (looks.lstat.length > 1 ? looks.lstat.shift() : looks.lstat[0]) : undefined),
   };
   return host as Host;
 }
 
 describe('resolving a target', () => {
   it('finds the directory that another upload makes in that very moment', async () => {
-    const host = hostWhere({ realPath: [undefined, '/inbox' as RemotePath], lstat: DIRECTORY });
+    const host = hostWhere({ realPath: [undefined, '/inbox' as RemotePath], lstat: [undefined, DIRECTORY] });
     expect(await resolveTarget(host, { path: '/inbox/film.mov' as RemotePath, person: 'anna' })).toMatchObject({
       path: '/inbox/film.mov',
       base: '/inbox',
@@ -27,7 +27,7 @@ describe('resolving a target', () => {
   });
 
   it('refuses what is below a link that leads nowhere', async () => {
-    const host = hostWhere({ realPath: [undefined, undefined], lstat: LINK });
+    const host = hostWhere({ realPath: [undefined, undefined], lstat: [LINK] });
     await expect(resolveTarget(host, { path: '/inbox/film.mov' as RemotePath, person: 'anna' })).rejects.toMatchObject({
       problem: { code: 'INVALID_PATH' },
     });
