@@ -1,7 +1,7 @@
 // Small files and directories of ours on a host, done so that a crash in between leaves either the old state or the new.
 import type { DirectoryEntry, Hashing, Host, OpenFile } from '../core/ports.js';
 import { Fault, isFault } from '../core/problems.js';
-import { joinPath, parentOf } from '../core/remote-path.js';
+import { joinPath } from '../core/remote-path.js';
 import type { RemotePath } from '../core/remote-path.js';
 import { settled } from '../core/settled.js';
 
@@ -90,22 +90,19 @@ export async function readSmall(host: Host, path: RemotePath): Promise<string | 
   return bytes === undefined ? undefined : new TextDecoder().decode(bytes);
 }
 
-/** Puts this text at `path`, over what was there, durable and whole. */
+/** Puts this text at `path`, over what was there, whole; durable where the host is to be strict. */
 export async function replaceSmall(host: Host, hashing: Hashing, file: SmallFile): Promise<void> {
   const draft = await writeDraft(host, hashing, file);
   const path = joinPath(file.directory, file.name);
+  const isStrict = host.profile.durability === 'strict';
   if (host.offers.posixRename) {
-    await replaceDurably(host, draft, path);
+    // The directory is opened meanwhile, which takes a round trip, and synced after.
+    await settled([host.replace(draft, path), isStrict ? host.syncDirectory(file.directory) : Promise.resolve()]);
   } else {
     await removeFile(host, path);
     await host.rename(draft, path);
-    await host.syncDirectory(file.directory);
+    if (isStrict) await host.syncDirectory(file.directory);
   }
-}
-
-/** The directory is opened meanwhile, which takes a round trip, and synced after. */
-async function replaceDurably(host: Host, from: RemotePath, to: RemotePath): Promise<void> {
-  await settled([host.replace(from, to), host.syncDirectory(parentOf(to))]);
 }
 
 export interface SmallFile {

@@ -128,7 +128,7 @@ export interface Host {
   openAll(paths: readonly RemotePath[], mode: OpenMode): Promise<readonly OpenFile[]>;
   /** A small file, or its first `maxBytes`; undefined when none is there, or something other than a regular file. */
   readFile(path: RemotePath, maxBytes: number): Promise<Uint8Array | undefined>;
-  /** A small file that wasn't there (`ALREADY_EXISTS`), readable by our account alone. Durable, where the host can. */
+  /** A small file that wasn't there (`ALREADY_EXISTS`), readable by our account alone; durable where `durability` is strict. */
   makeFile(path: RemotePath, bytes: Uint8Array): Promise<void>;
   /** Plain SFTP rename. Whether it refuses an existing target is the host's choice: see the probe. */
   rename(from: RemotePath, to: RemotePath): Promise<void>;

@@ -56,8 +56,8 @@ async function readUpTo(channel: Channel, handle: Buffer, { what, bytes }: Readi
 
 export interface SmallFile {
   readonly bytes: Uint8Array;
-  /** Ms; how long the disk may take. */
-  readonly syncTimeoutMs: number;
+  /** Ms; how long the disk may take. Undefined: it isn't waited for. */
+  readonly syncTimeoutMs?: number;
 }
 
 /** Two round trips. See `Host.makeFile`. */
@@ -71,7 +71,7 @@ export async function makeWhole(channel: Channel, path: RemotePath, { bytes, syn
     const buffer = Buffer.from(piece.buffer, piece.byteOffset, piece.length);
     answers.push(channel.call(what, requests.write(handle, at, [buffer])));
   }
-  if (offers.fsync) answers.push(channel.call(what, requests.fsync(handle), syncTimeoutMs));
+  if (offers.fsync && syncTimeoutMs !== undefined) answers.push(channel.call(what, requests.fsync(handle), syncTimeoutMs));
   closeQuietly(channel, handle);
   await Promise.allSettled(answers);
   await Promise.all(answers);

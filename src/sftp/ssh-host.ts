@@ -129,7 +129,8 @@ export class SshHost implements Host {
     // Not on the control channel: a disk may take its time.
     const { channel, release } = await this.#loan.lendBulk();
     try {
-      await makeWhole(channel, path, { bytes, syncTimeoutMs: this.#context.limits.slowCallTimeoutMs });
+      const isDurable = this.profile.durability === 'strict';
+      await makeWhole(channel, path, { bytes, ...(isDurable && { syncTimeoutMs: this.#context.limits.slowCallTimeoutMs }) });
     } catch (error) {
       await this.#throwIfThere(path, error);
       throw error;
