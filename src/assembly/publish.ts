@@ -229,20 +229,15 @@ async function nameAnew(publication: Publication, output: RemotePath): Promise<b
 
 /** Undefined unless an earlier run published; finishes what it left half done. `HOST_BUSY` when that takes a second call. */
 export async function recoverPublication(publication: Publication): Promise<Published | undefined> {
-  const { host, clock, hashing, directory, identity } = publication;
+  const { host, hashing, directory, identity } = publication;
   const text = await readSmall(host, joinPath(directory, INTENT));
   const intent = text === undefined ? undefined : parseIntent(text);
   if (intent === undefined) return undefined;
   const output = joinPath(directory, intent.output);
   const kept = joinPath(directory, keptName(intent.output));
   // Where it was put back, or that was its name all the time.
-  const data = joinPath(directory, DATA);
-  const names = [...new Set([output, data, kept])];
-  const found = await settled(names.map((name) => host.lstat(name)));
-  const mine = names.find((_, at) => found[at]?.kind === 'file');
-  const there = await findInPlace(clock, () =>
-    mine === undefined ? lookFor(host, identity.target, intent) : lookForOther(host, mine, identity.target),
-  );
+  const names = [...new Set([output, joinPath(directory, DATA), kept])];
+  const { mine, there } = await findPublished(publication, intent, names);
   if (there === undefined) {
     if (mine === kept) return takeUpAgain(host, kept, output);
     // Of a run that was cut off before its last step, if there is one.
@@ -252,6 +247,24 @@ export async function recoverPublication(publication: Publication): Promise<Publ
   for (const name of new Set([mine ?? kept, kept])) await removeFile(host, name);
   await host.syncDirectory(parentOf(identity.target));
   return { ...intent.verified, etag: etagOf(hashing, there) };
+}
+
+const LOOKS_FOR_NAMES = 4;
+
+/** What is at the target, if that is the output, and the name that it still has. */
+async function findPublished({ host, clock, identity: { target } }: Publication, intent: Intent, names: readonly RemotePath[]) {
+  for (let look = 1; ; look++) {
+    const found = await settled(names.map((name) => host.lstat(name)));
+    const mine = names.find((_, at) => found[at]?.kind === 'file');
+    const looking = () => (mine === undefined ? lookFor(host, target, intent) : lookForOther(host, mine, target));
+    try {
+      return { mine, there: await findInPlace(clock, looking) };
+    } catch (error) {
+      // A run that was told to stop gives it its first name back.
+      if (!isFault(error, 'NOT_FOUND')) throw error;
+      if (look === LOOKS_FOR_NAMES) throw new Fault('HOST_BUSY', 'what was to be published changes its name', { cause: error });
+    }
+  }
 }
 
 /** The file was published, and isn't where it should be: nothing is lost. */

@@ -1,5 +1,5 @@
 // Calls that meet at bad instants. The services with the memory adapters and a real SSH host; every port may be stopped at a call.
-import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -293,6 +293,28 @@ it('a merge that is given up before it has read what was asked for tells no fail
   expect(await feed.last(IDENTITY.id)).toMatchObject({ phase: 'QUEUED' });
 });
 
+it('an abort that meets an output on the way back to its first name gives the upload up', async () => {
+  await send();
+  const staged = local(`.longshore/${IDENTITY.targetKey}/${IDENTITY.uploadKey}`);
+  onHost = (method, args, proceed) =>
+    method === 'link' || (method === 'replace' && String(args[0]).includes('/out.'))
+      ? Promise.reject(new Fault('FAILURE', 'cut off'))
+      : proceed();
+  await merge();
+  await idle();
+  const output = readdirSync(staged).find((name) => name.startsWith('out.')) ?? '';
+  expect(output).not.toBe('');
+  onHost = async (method, args, proceed) => {
+    const answer = await proceed();
+    if (method !== 'lstat' || !String(args[0]).endsWith(`/${output}`)) return answer;
+    onHost = proceedAlways;
+    renameSync(join(staged, output), join(staged, 'data'));
+    return answer;
+  };
+  expect(await longshore.abortUpload(ANNA, FILE)).toMatchObject({ kind: 'UploadAborted' });
+  expect(existsSync(staged)).toBe(false);
+});
+
 it('a host that offers links on a file system without them publishes by a rename that refuses', async () => {
   onHost = (method, _args, proceed) =>
     method === 'link' ? Promise.reject(new Fault('FAILURE', 'Operation not supported')) : proceed();
@@ -309,7 +331,8 @@ it('a target that changes while the new file is made durable is not replaced', a
   const wish = { ifExists: 'REPLACE', ifMatch: shown.etag } as const;
   await send(wish);
   onHost = async (method, args, proceed) => {
-    if (method === 'makeFile' && String(args[0]).includes('/intent.json.')) writeFileSync(local('film.mkv'), 'changed by others');
+    if (method === 'makeFile' && String(args[0]).includes('/intent.json.'))
+      writeFileSync(local('film.mkv'), 'changed by others');
     return proceed();
   };
   await merge(wish);
