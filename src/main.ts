@@ -47,7 +47,8 @@ async function run({ configFile }: ServeOptions, start: Start): Promise<void> {
   try {
     running = await start(config, log, createAudit(config.logLevel));
   } catch (error) {
-    if (error instanceof ConfigError) return refuse(error);
+    if (error instanceof ConfigError) return refuse(error.message);
+    if (isPortTaken(error)) return refuse(`port ${error.port} is taken: set PORT or listen.port`);
     log.error({ err: error }, 'could not start');
     process.exitCode = 1;
     return;
@@ -68,14 +69,19 @@ function readConfig(configFile: string | undefined) {
     return loadConfig(configFile === undefined ? {} : { configFile });
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    refuse(error);
+    refuse(error.message);
     return undefined;
   }
 }
 
-function refuse(error: ConfigError): void {
-  process.stderr.write(`longshore: ${error.message}\n`);
+function refuse(message: string): void {
+  process.stderr.write(`longshore: ${message}\n`);
   process.exitCode = 1;
+}
+
+/** The only port that has to be a certain one is the gateway's own. */
+function isPortTaken(error: unknown): error is NodeJS.ErrnoException & { readonly port: number } {
+  return error instanceof Error && 'code' in error && error.code === 'EADDRINUSE' && 'port' in error;
 }
 
 /** What a person at the terminal wants to know; the log has it too. */

@@ -1,8 +1,8 @@
 // How `put` shows what is under way: bars where somebody looks, lines where a log is written, JSON where a program reads.
 
 import { performance } from 'node:perf_hooks';
-import { isOver, type Retry, type Upload, type UploadProgress } from '../client/index.js';
-import { factsOf, fractionOf, percentText, progressLine, totalLine } from './progress-line.js';
+import { isOver as hasEnded, type Retry, type Upload, type UploadProgress } from '../client/index.js';
+import { progressLine, progressText, totalLine } from './progress-line.js';
 import type { Tally } from './tally.js';
 import type { Terminal } from './terminal.js';
 
@@ -42,28 +42,43 @@ export async function showBars(tally: Tally, isSeveral: boolean, show: NonNullab
   };
 }
 
-/** A line per phase, per new trouble, and every few seconds; of many files only the latter two. */
-export function showLines(isSeveral: boolean, { say }: Terminal): Display {
+/** A line per phase, per new trouble, and every few seconds; of many files only the latter two. `clock` is in ms. */
+export function showLines(isSeveral: boolean, { say }: Terminal, clock = () => performance.now()): Display {
+  let lastState = '';
+  // All chunks of all files lose the gateway together, and one of them may still be answered meanwhile: one outage is one piece of news.
+  const outage = { isOn: false, saidAt: Number.NEGATIVE_INFINITY };
+  const isOver = () => (outage.isOn = false);
+  const tellOutage = (name: string, message: string) => {
+    if (outage.isOn || clock() - outage.saidAt < LINE_EVERY_MS) return;
+    outage.isOn = true;
+    outage.saidAt = clock();
+    say(`${name}: the gateway can't be reached (${message}); trying again`);
+  };
   return {
     begins: (upload) => {
-      const { path } = upload.target;
-      const name = isSeveral ? path : upload.name;
+      const name = isSeveral ? upload.target.path : upload.name;
       let phase = '';
-      let saidAt = isSeveral ? performance.now() : Number.NEGATIVE_INFINITY;
+      let saidAt = isSeveral ? clock() : Number.NEGATIVE_INFINITY;
+      let { merge } = upload.progress;
+      upload.on('chunk', isOver);
       upload.on('progress', (progress: UploadProgress) => {
-        const now = performance.now();
-        const current = isSeveral ? '' : `${progress.phase} ${progress.merge?.phase ?? ''}`;
-        if (isOver(progress.phase) || (current === phase && now - saidAt < LINE_EVERY_MS)) return;
+        if (progress.merge !== merge) isOver();
+        ({ merge } = progress);
+        const current = isSeveral ? '' : `${progress.phase} ${merge?.phase ?? ''}`;
+        if (hasEnded(progress.phase) || (current === phase && clock() - saidAt < LINE_EVERY_MS)) return;
         phase = current;
-        saidAt = now;
-        say(`${name}: ${percentText(fractionOf(progress)).trim()}  ${factsOf(progress).join('  ')}`);
+        saidAt = clock();
+        const state = `${name}: ${progressText(progress)}`;
+        // Where the path turns out to be a directory, the same begins a second time.
+        if (state !== lastState) say(state);
+        lastState = state;
       });
       let retry = { message: '', saidAt: Number.NEGATIVE_INFINITY };
-      upload.on('retry', ({ message, delayMs }) => {
-        // All chunks under way fail of the same cause at the same time: that is one piece of news.
-        const now = performance.now();
-        if (message === retry.message && now - retry.saidAt < LINE_EVERY_MS) return;
-        retry = { message, saidAt: now };
+      upload.on('retry', ({ code, message, delayMs }) => {
+        if (code === 'NETWORK') return tellOutage(name, message);
+        // All chunks under way fail of the same cause at the same time.
+        if (message === retry.message && clock() - retry.saidAt < LINE_EVERY_MS) return;
+        retry = { message, saidAt: clock() };
         say(`${name}: ${message}; trying again in ${(delayMs / 1_000).toFixed(1)} s`);
       });
     },

@@ -7,9 +7,10 @@ export const EXIT = { ok: 0, failed: 1, usage: 2, refused: 3, unreachable: 4, in
 export const EXIT_CODES_HELP = `
 Exit codes:
   0    done
-  1    failed; what is on the host stays, and the same command goes on
+  1    failed; what is on the host stays, and the same command goes on,
+       unless the message says otherwise
   2    wrong usage
-  3    refused: a file is there, somebody else uploads to it, or not allowed
+  3    refused: a file is there, another upload has the path, or not allowed
   4    the gateway can't be reached
   130  interrupted; the same command goes on
   141  nobody reads the output any more`;

@@ -26,6 +26,11 @@ export function formatDuration(seconds: number): string {
   return seconds < 9.95 ? `${seconds.toFixed(1)} s` : formatSeconds(seconds);
 }
 
+/** How long something will still take: never `0:00`, since something is left. */
+export function formatLeft(seconds: number): string {
+  return `${formatSeconds(Math.max(1, Math.ceil(seconds)))} left`;
+}
+
 /** `0:09`, `12:40`, `3:07:55`. */
 export function formatSeconds(seconds: number): string {
   const whole = Math.max(0, Math.round(seconds));

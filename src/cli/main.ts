@@ -3,12 +3,13 @@
 // scripts; its options, output lines and exit codes are its interface. May import client, commander, log-update and ws; `serve` and
 // `worker` also load the gateway's process entry. Each command loads what it needs when it runs, so that all start fast.
 
+import { readFileSync } from 'node:fs';
 import { Command, CommanderError, Help, Option } from 'commander';
-import { describeError } from '../client/errors.js';
 import { linesFor, SCRIPTS, SHELLS, type Shell } from './completion-scripts.js';
 import { EXIT, EXIT_CODES_HELP, exitCodeOf } from './exit-codes.js';
 import { withGatewayOptions, type GatewayOptions } from './gateway-options.js';
 import type { PutOptions } from './put.js';
+import { textOf } from './report.js';
 import { processTerminal, type Terminal } from './terminal.js';
 import type { AbortOptions, StatusOptions } from './uploads.js';
 
@@ -17,6 +18,7 @@ const json = () => new Option('--json', 'one JSON object per line, for programs'
 function createProgram(terminal: Terminal): Command {
   const program = new Command('longshore')
     .description('Takes huge files, in chunks, and lands them whole and verified on remote SSH hosts.')
+    .version(versionOfPackage(), '--version', 'the version')
     .exitOverride()
     .configureHelp({ optionDescription: describeOption, subcommandTerm: (command) => command.name() })
     .showHelpAfterError('(--help says more)')
@@ -39,6 +41,12 @@ ${EXIT_CODES_HELP}`,
   addWorker(program);
   addCompletion(program, terminal);
   return program;
+}
+
+/** This file lies as deep in `src` as in `dist`. */
+function versionOfPackage(): string {
+  const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string };
+  return version;
 }
 
 /** As commander does, in fewer words; that a switch is off by default goes without saying. */
@@ -65,7 +73,7 @@ function addPut(program: Command, terminal: Terminal): void {
         new Option('--if-exists <what>', 'when a file is there').choices(['ask', 'replace', 'skip'] as const).default('ask'),
       )
       .option('--limit-rate <rate>', 'bytes per second, of all files together: 20MiB, 500K')
-      .option('--parallel <n>', 'chunks on the way at once, at most', '8')
+      .option('--parallel <n>', 'chunks on the way at once, at most', '16')
       .option('--chunk-size <size>', 'such as 10MiB; a wish, fixed once an upload has begun')
       .option('--take-over', 'take the path over from another upload of yours', false)
       .addOption(json()),
@@ -252,7 +260,7 @@ try {
     // Commander has said what is wrong; its own codes for help and version are 0.
     process.exitCode = error.exitCode === 0 ? EXIT.ok : EXIT.usage;
   } else {
-    terminal.say(`longshore: ${describeError(error)}`);
+    terminal.say(`longshore: ${textOf(error)}`);
     process.exitCode = exitCodeOf(error);
   }
 }

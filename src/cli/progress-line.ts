@@ -1,7 +1,7 @@
 // The state of an upload, or of all together, in one line that fits.
 
 import type { MergeProgress, Retry, Upload, UploadProgress } from '../client/index.js';
-import { formatBytes, formatRate, formatSeconds } from './format.js';
+import { formatBytes, formatLeft, formatRate } from './format.js';
 import { shortenTo, widthOf } from './letters.js';
 import type { Total } from './tally.js';
 
@@ -16,6 +16,8 @@ const MERGE_WORDS: Readonly<Record<string, string>> = {
   ABORTED: 'aborted',
 };
 
+const OVER: readonly string[] = ['DONE', 'FAILED', 'ABORTED'];
+
 const WIDE_BAR = 24;
 const NARROW_BAR = 10;
 const MIN_NAME = 8;
@@ -26,26 +28,36 @@ export function progressLine(
   retry: Retry | undefined,
   columns: number,
 ): string {
-  const fraction = fractionOf(progress);
-  if (retry === undefined) return line(name, fraction, factsOf(progress), columns);
-  return `${line(name, fraction, [], columns)}  waiting: ${retry.message} (attempt ${retry.attempt} failed)`;
+  const state = { fraction: fractionOf(progress), percent: percentOf(progress) };
+  if (retry === undefined) return line(name, state, factsOf(progress), columns);
+  return `${line(name, state, [], columns)}  waiting: ${retry.message} (attempt ${retry.attempt} failed)`;
 }
 
 /** `3 of 340 files  ██░░  …`, with `340+` as long as more are being found. */
 export function totalLine(total: Total, columns: number): string {
   const { files, isComplete, filesOver, bytesOver, totalBytes, bytesPerSecond } = total;
   const fraction = totalBytes === 0 ? 0 : bytesOver / totalBytes;
-  const facts = [`${formatBytes(bytesOver)} of ${formatBytes(totalBytes)}`, formatRate(bytesPerSecond)];
+  const facts = [`${formatBytes(bytesOver)} of ${formatBytes(totalBytes)}`];
+  if (bytesPerSecond > 0) facts.push(formatRate(bytesPerSecond));
   const leftSeconds = (totalBytes - bytesOver) / bytesPerSecond;
-  if (isComplete && leftSeconds > 0 && Number.isFinite(leftSeconds)) facts.push(`${formatSeconds(leftSeconds)} left`);
-  return line(`${filesOver} of ${files}${isComplete ? '' : '+'} files`, fraction, facts, columns);
+  if (isComplete && leftSeconds > 0 && Number.isFinite(leftSeconds)) facts.push(formatLeft(leftSeconds));
+  return line(
+    `${filesOver} of ${files}${isComplete ? '' : '+'} files`,
+    { fraction, percent: percentText(fraction) },
+    facts,
+    columns,
+  );
 }
 
-function line(name: string, fraction: number, facts: readonly string[], columns: number): string {
-  const percent = percentText(fraction);
+interface State {
+  readonly fraction: number;
+  readonly percent: string;
+}
+
+function line(name: string, { fraction, percent }: State, facts: readonly string[], columns: number): string {
   const cells = columns >= 100 ? WIDE_BAR : columns >= 40 ? NARROW_BAR : 0;
   const bar = cells === 0 ? '' : `${'█'.repeat(Math.floor(fraction * cells)).padEnd(cells, '░')} `;
-  const state = `${bar}${percent}`;
+  const state = `${bar}${percent}`.trimEnd();
   const nameColumns = Math.max(MIN_NAME, Math.min(widthOf(name), Math.floor((columns - state.length - 2) / 2)));
   let text = `${shortenTo(nameColumns, name)}  ${state}`;
   for (const fact of facts) {
@@ -55,22 +67,31 @@ function line(name: string, fraction: number, facts: readonly string[], columns:
   return text;
 }
 
-/** 0 … 1 of the present phase. */
-export function fractionOf(progress: UploadProgress): number {
-  if (progress.merge !== undefined && progress.phase !== 'sending') return progress.merge.percent / 100;
+/** What is on the host or on its way, 0 … 1. Once all is, the host's work has a percentage of its own. */
+function fractionOf(progress: UploadProgress): number {
   if (progress.totalBytes === 0) return progress.phase === 'preparing' ? 0 : 1;
   return Math.min(1, (progress.resumedBytes + progress.sentBytes) / progress.totalBytes);
 }
 
+/** Of what is sent; empty once all is. */
+function percentOf(progress: UploadProgress): string {
+  return progress.phase === 'merging' ? '' : percentText(fractionOf(progress));
+}
+
+/** The same without a bar. */
+export function progressText(progress: UploadProgress): string {
+  return [percentOf(progress).trim(), ...factsOf(progress)].filter((fact) => fact !== '').join('  ');
+}
+
 /** The facts right of the bar, what matters most first. */
-export function factsOf(progress: UploadProgress): readonly string[] {
+function factsOf(progress: UploadProgress): readonly string[] {
   switch (progress.phase) {
     case 'preparing':
       return ['preparing'];
     case 'sending':
       return isComparing(progress) ? comparingFacts(progress) : sendingFacts(progress);
     case 'merging':
-      return progress.merge === undefined ? ['asking for the merge'] : mergeFacts(progress.merge);
+      return progress.merge === undefined ? ['sent; asking for the merge'] : mergeFacts(progress.merge);
     case 'waiting':
     case 'paused':
     case 'done':
@@ -97,21 +118,24 @@ function sendingFacts(progress: UploadProgress): readonly string[] {
   const { resumedBytes, sentBytes, totalBytes, bytesPerSecond, etaSeconds, chunksDone, chunkCount } = progress;
   return [
     `${formatBytes(resumedBytes + sentBytes)} of ${formatBytes(totalBytes)}`,
-    formatRate(bytesPerSecond),
-    etaSeconds === undefined ? undefined : `${formatSeconds(etaSeconds)} left`,
+    bytesPerSecond > 0 ? formatRate(bytesPerSecond) : undefined,
+    etaSeconds === undefined ? undefined : formatLeft(etaSeconds),
     `chunks ${chunksDone}/${chunkCount}`,
   ].filter((fact) => fact !== undefined);
 }
 
-function mergeFacts({ phase, doneBytes, totalBytes, bytesPerSecond, etaSeconds }: MergeProgress): readonly string[] {
+/** Only what is read or copied moves with its bytes. */
+function mergeFacts({ phase, percent, bytesPerSecond, etaSeconds }: MergeProgress): readonly string[] {
+  const state = MERGE_WORDS[phase] ?? phase.toLowerCase();
+  const words = OVER.includes(phase) ? state : `sent; ${state}`;
+  if (phase !== 'ASSEMBLING' && phase !== 'VERIFYING') return [words];
   return [
-    MERGE_WORDS[phase] ?? phase.toLowerCase(),
-    totalBytes > 0 && phase !== 'DONE' ? `${formatBytes(doneBytes)} of ${formatBytes(totalBytes)}` : undefined,
+    `${words} ${percentText(percent / 100).trim()}`,
     bytesPerSecond === null || bytesPerSecond === 0 ? undefined : formatRate(bytesPerSecond),
-    etaSeconds === null ? undefined : `${formatSeconds(etaSeconds)} left`,
+    etaSeconds === null || etaSeconds === 0 ? undefined : formatLeft(etaSeconds),
   ].filter((fact) => fact !== undefined);
 }
 
-export function percentText(fraction: number): string {
+function percentText(fraction: number): string {
   return `${String(Math.floor(Math.min(1, fraction) * 100)).padStart(3)} %`;
 }

@@ -1,6 +1,6 @@
 // What `put` says of a file's end, and of all in the end.
 
-import { describeError, ProblemError, UploadError } from '../client/errors.js';
+import { describeError, ProblemError, SourceChangedError, UploadError } from '../client/errors.js';
 import type { UploadProgress, UploadResult } from '../client/index.js';
 import { formatBytes, formatDuration, formatRate } from './format.js';
 import type { Counts } from './tally.js';
@@ -31,8 +31,24 @@ function paceText(seconds: number, wireBytes: number): string {
 /** What went wrong, and what can be done about it. */
 export function failureText(name: string, error: unknown): string {
   // Node's errors of the file system end with the call and the path, which has been named.
-  const text = describeError(error).replace(/^[A-Z]+: (.+), \w+( '.*')?$/, '$1');
-  return `longshore: ${name}: ${text}${hint(error)}`;
+  const text = textOf(error).replace(/^[A-Z]+: (.+), \w+( '.*')?$/, '$1');
+  const isNamed = text.startsWith(`${name} `);
+  return `longshore: ${isNamed ? '' : `${name}: `}${text}${hint(error)}`;
+}
+
+/** What went wrong where no file is spoken of. */
+export function textOf(error: unknown): string {
+  if (isOwnLock(error))
+    return 'your unfinished upload to this path is of other content, such as an earlier version of this file';
+  return error instanceof UploadError ? problemText(error) : describeError(error);
+}
+
+export function problemText({ code, message }: { readonly code: string; readonly message: string }): string {
+  return code === 'HOST_UNKNOWN' ? `${message} (longshore hosts lists them)` : message;
+}
+
+function isOwnLock(error: unknown): boolean {
+  return error instanceof ProblemError && error.problem.__typename === 'UploadLocked' && error.problem.mine;
 }
 
 function hint(error: unknown): string {
@@ -40,9 +56,12 @@ function hint(error: unknown): string {
   switch (error.code) {
     case 'FILE_EXISTS':
       return '\n  --if-exists replace overwrites it, --if-exists skip leaves it';
-    case 'UPLOAD_LOCKED': {
-      const mine = error instanceof ProblemError && error.problem.__typename === 'UploadLocked' && error.problem.mine;
-      return mine ? '\n  it is your own upload of another content: --take-over replaces that' : '';
+    case 'UPLOAD_LOCKED':
+      return isOwnLock(error) ? '\n  --take-over begins anew' : '';
+    case 'SOURCE_CHANGED': {
+      const isAnother = !(error instanceof SourceChangedError) || !error.looksLikeBegun;
+      if (isAnother) return '\n  what was sent is of its earlier version: the same command with --take-over begins anew';
+      return '\n  longshore abort gives up what was begun; then the same command begins anew';
     }
     case 'GAVE_UP':
       return '\n  run the same command to go on';

@@ -70,6 +70,7 @@ export class Tally {
 
   begins(upload: Upload): void {
     this.running.add(upload);
+    upload.on('retry', () => this.#rate.interrupted(this.#now(), this.#allWireBytes()));
   }
 
   ends(upload: Upload): void {
@@ -102,7 +103,7 @@ export class Tally {
     const { files, isComplete, done, kept } = this.#counts;
     const running = [...this.running].map(({ progress }) => progress);
     const now = this.#now();
-    const wireBytes = this.#wireBytes + sum(running, (progress) => progress.wireBytes);
+    const wireBytes = this.#allWireBytes();
     this.#rate.record(now, wireBytes);
     return {
       files,
@@ -112,6 +113,16 @@ export class Tally {
       bytesOver: this.#bytesOver + sum(running, ({ resumedBytes, sentBytes }) => resumedBytes + sentBytes),
       bytesPerSecond: this.#rate.bytesPerSecond(now, wireBytes),
     };
+  }
+
+  #allWireBytes(): number {
+    return (
+      this.#wireBytes +
+      sum(
+        [...this.running].map(({ progress }) => progress),
+        (progress) => progress.wireBytes,
+      )
+    );
   }
 
   /** Once nothing runs any more. */

@@ -14,6 +14,7 @@ import { insideOf, parseDestination, targetsOf, type Destination } from './desti
 import { EXIT, UsageError } from './exit-codes.js';
 import { formatBytes, formatDate, formatTable } from './format.js';
 import { transportOptions, type GatewayOptions } from './gateway-options.js';
+import { problemText } from './report.js';
 import type { Terminal } from './terminal.js';
 
 export interface StatusOptions extends GatewayOptions {
@@ -35,9 +36,9 @@ async function listUploads(options: StatusOptions, terminal: Terminal): Promise<
   const { signal } = new AbortController();
   const { items, problems } = await connectGateway(transportOptions(options)).uploads(options.host, signal);
   if (options.json) for (const item of items) terminal.print(JSON.stringify(item));
-  else if (items.length === 0) terminal.say('no unfinished uploads');
-  else terminal.print(formatTable(HEAD, items.map(rowOf), terminal.columns));
-  for (const { message } of problems) terminal.say(`longshore: ${message}`);
+  else if (items.length === 0 && problems.length === 0) terminal.say('no unfinished uploads');
+  else if (items.length > 0) terminal.print(formatTable(HEAD, items.map(rowOf), terminal.columns));
+  for (const problem of problems) terminal.say(`longshore: ${problemText(problem)}`);
   return problems.length === 0 ? EXIT.ok : EXIT.failed;
 }
 

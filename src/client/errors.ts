@@ -70,9 +70,12 @@ export class GaveUpError extends UploadError {
 /** The source isn't the content that was begun, or changed while it was sent. Code `SOURCE_CHANGED`. */
 export class SourceChangedError extends UploadError {
   override readonly name = 'SourceChangedError';
+  /** Whether it can't be told from what was begun but by its bytes: that has to be given up before the source can be sent. */
+  readonly looksLikeBegun: boolean;
 
-  constructor(message: string) {
+  constructor(message: string, { looksLikeBegun = false }: { readonly looksLikeBegun?: boolean } = {}) {
     super('SOURCE_CHANGED', message, { resumable: false });
+    this.looksLikeBegun = looksLikeBegun;
   }
 }
 

@@ -4,7 +4,7 @@ import { quickHashCode } from './digests.js';
 import { ProblemError } from './errors.js';
 import type { Gateway } from './gateway.js';
 import type { AbortUploadAnswer, FileRef, UploadSummary } from './operations.js';
-import { Slots } from './pace.js';
+import { Slots } from './turns.js';
 import type { Hashing, UploadSource } from './platform.js';
 import type { Retries } from './retry.js';
 

@@ -5,7 +5,7 @@ import { createClient, type Client } from 'graphql-ws/client';
 import { GatewayError, NetworkError } from './errors.js';
 import { either } from './gate.js';
 import { MERGE_PROGRESS, type FileRef, type MergeProgress } from './operations.js';
-import { Slots } from './pace.js';
+import { Slots } from './turns.js';
 import type { Platform } from './platform.js';
 import { isRecord, mayRetry, type ConnectionParams, type Transport } from './transport.js';
 

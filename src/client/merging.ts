@@ -92,7 +92,8 @@ async function pauseForRetry({ platform, emit, signal }: UploadContext, problem:
 /** Follows one merge over as many subscriptions as it takes. */
 class Feed {
   readonly #context: UploadContext;
-  #silent = 0;
+  /** Subscriptions lost since something was heard. */
+  #lost = 0;
 
   constructor(context: UploadContext) {
     this.#context = context;
@@ -125,9 +126,9 @@ class Feed {
     }
     if (isTerminal(latest)) return latest;
     if (isPaused()) return undefined; // The merge itself goes on; it is asked for again once this upload may.
-    this.#silent = events === 0 ? this.#silent + 1 : 0;
-    if (this.#silent > MAX_SILENT_FEEDS || !isPassing(lost)) throw lost;
-    emit('retry', { code: 'NETWORK', message: lost.message, attempt: this.#silent, delayMs: FEED_PAUSE_MS });
+    this.#lost = events === 0 ? this.#lost + 1 : 1;
+    if (this.#lost > MAX_SILENT_FEEDS || !isPassing(lost)) throw lost;
+    emit('retry', { code: 'NETWORK', message: lost.message, attempt: this.#lost, delayMs: FEED_PAUSE_MS });
     await platform.wait(FEED_PAUSE_MS, signal);
     return undefined;
   }

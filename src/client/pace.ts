@@ -1,206 +1,65 @@
 // How many requests with chunks are on the wire at the same time.
 
-interface Asker {
-  readonly admit: () => void;
-  state: 'waiting' | 'admitted' | 'gone';
-}
-
-/** Taking the first out of a long array moves all others: those that have left are taken out together, when they are most of it. */
-const TIDY_FROM = 1_000;
-
-/** Lets at most `limit` pieces of work run at once, first come, first served. One that waits costs the same among three and among 100 000. */
-export class Slots {
-  #limit: number;
-  #taken = 0;
-  #waiting = 0;
-  /** From `#first` on; who has left stays until it would have been its turn. */
-  #queue: Asker[] = [];
-  #first = 0;
-
-  constructor(limit: number) {
-    this.#limit = limit;
-  }
-
-  get limit(): number {
-    return this.#limit;
-  }
-
-  /** Lowering it ends no work; it only keeps the next from beginning. */
-  set limit(limit: number) {
-    this.#limit = limit;
-    this.#admit();
-  }
-
-  /** How many wait for their turn. */
-  get waiting(): number {
-    return this.#waiting;
-  }
-
-  /** Calls `admit` when a slot is free, before it returns if one is now. What it returns leaves the queue or gives the slot back, once. */
-  ask(admit: () => void): () => void {
-    const asker: Asker = { admit, state: 'waiting' };
-    this.#queue.push(asker);
-    this.#waiting += 1;
-    this.#admit();
-    return () => {
-      if (asker.state === 'gone') return;
-      if (asker.state === 'waiting') this.#waiting -= 1;
-      else this.#taken -= 1;
-      asker.state = 'gone';
-      // Later: whoever lets many go in one turn, those that wait included, doesn't have the next one begin in between.
-      queueMicrotask(() => this.#admit());
-    };
-  }
-
-  /** Rejects with the signal's reason when that aborts before the turn came; afterwards the work itself has to heed it. */
-  async use<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> {
-    const leave = await this.#turn(signal);
-    try {
-      return await work();
-    } finally {
-      leave();
-    }
-  }
-
-  async #turn(signal: AbortSignal): Promise<() => void> {
-    signal.throwIfAborted();
-    return await new Promise<() => void>((resolve, reject) => {
-      const end = () => {
-        leave();
-        reject(signal.reason as Error);
-      };
-      signal.addEventListener('abort', end);
-      const leave = this.ask(() => {
-        signal.removeEventListener('abort', end);
-        // Not before `ask` has returned.
-        queueMicrotask(() => resolve(leave));
-      });
-    });
-  }
-
-  #admit(): void {
-    while (this.#taken < this.#limit) {
-      const next = this.#queue[this.#first];
-      if (next === undefined) {
-        this.#queue = [];
-        this.#first = 0;
-        return;
-      }
-      this.#first += 1;
-      if (this.#first > TIDY_FROM && this.#first > this.#queue.length / 2) {
-        this.#queue = this.#queue.slice(this.#first);
-        this.#first = 0;
-      }
-      if (next.state === 'gone') continue;
-      this.#waiting -= 1;
-      this.#taken += 1;
-      next.state = 'admitted';
-      next.admit();
-    }
-  }
-}
-
-/** Far more than a gateway merges at the same time; what else was sent would only wait there, in ever greater number. */
-const MERGES_AT_ONCE = 32;
-
-/** Whose turn it is among the uploads of one uploader: to send, or to be merged. */
-export class Turns {
-  readonly sending: Slots;
-  readonly merging = new Slots(MERGES_AT_ONCE);
-
-  constructor(filesAtOnce: number) {
-    this.sending = new Slots(filesAtOnce);
-  }
-}
-
-/** One upload's turn. */
-export class Turn {
-  readonly #turns: Turns;
-  #kind: keyof Turns | undefined;
-  #isHeld = false;
-  #leave: () => void = LEFT;
-
-  constructor(turns: Turns) {
-    this.#turns = turns;
-  }
-
-  get isWaiting(): boolean {
-    return this.#kind !== undefined && !this.#isHeld;
-  }
-
-  /**
-   * Calls `onTurn` once it has a turn of that kind, before it returns if one is free. A turn to send is kept until there is one to be
-   * merged, so that no more is sent than can be merged; the other way round nobody waits with a turn.
-   */
-  ask(kind: keyof Turns, onTurn: () => void): void {
-    if (kind === this.#kind) {
-      if (this.#isHeld) onTurn();
-      return;
-    }
-    const leaveLast = this.#leave;
-    if (kind === 'sending') leaveLast();
-    this.#kind = kind;
-    this.#isHeld = false;
-    let hasReturned = false;
-    const leave = this.#turns[kind].ask(() => {
-      this.#isHeld = true;
-      leaveLast();
-      if (hasReturned) onTurn();
-    });
-    this.#leave = () => {
-      leave();
-      leaveLast();
-    };
-    hasReturned = true;
-    // Only now, when whoever is called may also give it back.
-    if (!this.isWaiting) onTurn();
-  }
-
-  /** Or leaves the queue. */
-  giveBack(): void {
-    const leave = this.#leave;
-    this.#kind = undefined;
-    this.#isHeld = false;
-    this.#leave = LEFT;
-    leave();
-  }
-}
-
-const LEFT = () => undefined;
-
-/** Long enough that chunks which end in bursts don't look like a change, short enough to find the best within the first file. */
-const WINDOW_MS = 2_000;
-/** One request more must bring so much more to stay: less is noise. */
-const GAIN = 1.08;
-/** Windows without another try after one that didn't pay; doubled up to the maximum, since links do change. */
-const FIRST_REST = 4;
-const MAX_REST = 64;
-/** Chunks in flight are refused together; that is one word, not as many. */
-const CROWDED_ONCE_MS = 2_000;
+import { Slots } from './turns.js';
 
 /** What one link carries well is neither too few requests (the wire idles for an answer's way) nor many (they only share it). */
 const START = 4;
+/**
+ * `worth`: each request that was added must bring so much of what each of the others brings, or it isn't worth its memory and its work; more
+ * in the beginning, when everything becomes faster by itself (connections are open, code is compiled). `answers`: by which a number is
+ * judged, for each request of it, and at least; single ones vary by half, but in the beginning speed counts more.
+ */
+const BEGINNING = { worth: 0.5, answers: 0.5, leastAnswers: 2, step: 2 };
+const LATER = { worth: 0.3, answers: 1, leastAnswers: 4, step: 1.5 };
+/** And the time that takes at least, where chunks are small: a busy machine stumbles for so long. */
+const JUDGED_MS = 200;
+/** A request that takes so long fills its way: more of them would only be more that is half sent when the way breaks. */
+const LONG_REQUEST_MS = 8_000;
+/** Without another try after one in vain; doubled up to the maximum, since links do change. */
+const FIRST_REST_MS = 2_000;
+const MAX_REST_MS = 60_000;
+/** The same after the other side's word, which is no matter of chance. */
+const CROWDED_REST_MS = 30_000;
+/** Chunks in flight are refused together; that is one word, not as many. */
+const CROWDED_ONCE_MS = 2_000;
+
+/** What a number of requests at the same time was seen to carry. */
+interface Seen {
+  readonly limit: number;
+  /** Bytes per ms. */
+  readonly rate: number;
+}
 
 /**
- * Finds the number of requests that pays, within 1 … `max`, for all uploads that share it: one more as long as the rate grows with it,
- * back again where it doesn't, half of them when the other side says that it is busy.
+ * Finds the number of requests that pays, within 1 … `max`, for all uploads that share it: doubles it as long as the rate grows with it,
+ * goes back where it doesn't, tries a few more or fewer now and then, halves it when the other side says that it is busy.
+ *
+ * The rate is that of answers, not of bytes that leave: those fill the buffers on the way first, new ones with each further request, which
+ * looks like a gain at the very moment when there is to be judged. Nor are answers counted, of which there are few in a second. By Little's
+ * law the rate is the number under way, times what one of them carries in its time: known as soon as the first of them are answered, and
+ * without a gain where they only queue for each other.
  */
 export class Pace {
   readonly #max: number;
   readonly #now: () => number;
   readonly #slots: Slots;
-  #windowBeganAt = Number.NaN;
-  #windowBytes = 0;
-  /** Rate before the try that is under way, in bytes per ms; `undefined`: none is. */
-  #rateBefore: number | undefined;
-  #rest = 0;
-  #nextRest = FIRST_REST;
+  /** Of requests that began and ended under the present limit, all slots taken. */
+  #answers: { readonly bytesPerMs: number; readonly ms: number }[] = [];
+  #limitSince: number;
+  /** The number before the try that is under way; `undefined`: none is. */
+  #before: Seen | undefined;
+  /** Until the first attempt to double was in vain, or the maximum is reached. */
+  #manner = BEGINNING;
+  #lastTry: 'more' | 'fewer' = 'fewer';
+  #restsUntil = Number.NEGATIVE_INFINITY;
+  #nextRestMs = FIRST_REST_MS;
   #crowdedAt = Number.NEGATIVE_INFINITY;
 
   constructor(max: number, now: () => number) {
     this.#max = max;
     this.#now = now;
     this.#slots = new Slots(Math.min(START, max));
+    this.#limitSince = now();
   }
 
   /** Requests at the same time, for now. */
@@ -208,21 +67,12 @@ export class Pace {
     return this.#slots.limit;
   }
 
-  async use<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> {
-    return await this.#slots.use(work, signal);
-  }
-
-  /** Bytes have left. */
-  moved(bytes: number): void {
-    const now = this.#now();
-    this.#windowBytes += bytes;
-    if (Number.isNaN(this.#windowBeganAt)) this.#begin(now);
-    const elapsedMs = now - this.#windowBeganAt;
-    if (elapsedMs < WINDOW_MS) return;
-    const rate = this.#windowBytes / elapsedMs;
-    this.#begin(now);
-    // A gap of that length is a pause or a machine that slept, and no measure of anything.
-    if (elapsedMs < 2 * WINDOW_MS) this.#judge(rate);
+  /** `work` calls `landed` when that many bytes have been acknowledged. Rejects as it does, or with the signal's reason. */
+  async use<T>(work: (landed: (bytes: number) => void) => Promise<T>, signal: AbortSignal): Promise<T> {
+    return await this.#slots.use(async () => {
+      const beganAt = this.#now();
+      return await work((bytes) => this.#landed(bytes, beganAt));
+    }, signal);
   }
 
   /** The gateway or the host has too much to do. */
@@ -230,34 +80,89 @@ export class Pace {
     const now = this.#now();
     if (now - this.#crowdedAt < CROWDED_ONCE_MS) return;
     this.#crowdedAt = now;
-    this.#slots.limit = Math.max(1, Math.floor(this.#slots.limit / 2));
-    this.#rateBefore = undefined;
-    this.#rest = FIRST_REST;
-    this.#begin(now);
+    this.#before = undefined;
+    this.#manner = LATER;
+    this.#restsUntil = now + CROWDED_REST_MS;
+    this.#turnTo(Math.max(1, Math.floor(this.limit / 2)));
   }
 
-  #begin(now: number): void {
-    this.#windowBeganAt = now;
-    this.#windowBytes = 0;
+  #landed(bytes: number, beganAt: number): void {
+    const now = this.#now();
+    // With slots to spare the limit isn't what the rate comes of.
+    if (beganAt < this.#limitSince || this.#slots.taken < this.limit) return;
+    const ms = Math.max(1, now - beganAt);
+    this.#answers.push({ bytesPerMs: bytes / ms, ms });
+    const { answers, leastAnswers } = this.#manner;
+    if (this.#answers.length < Math.max(leastAnswers, this.limit * answers) || now - this.#limitSince < JUDGED_MS) return;
+    const rate = this.limit * median(this.#answers.map(({ bytesPerMs }) => bytesPerMs));
+    const seen = { limit: this.limit, rate };
+    const requestMs = median(this.#answers.map((answer) => answer.ms));
+    this.#answers = [];
+    this.#judge(seen, requestMs);
   }
 
-  #judge(rate: number): void {
-    if (this.#rateBefore !== undefined && rate < this.#rateBefore * GAIN) {
-      this.#slots.limit = Math.max(1, this.#slots.limit - 1);
-      this.#rateBefore = undefined;
-      this.#rest = this.#nextRest;
-      this.#nextRest = Math.min(MAX_REST, this.#nextRest * 2);
+  #judge(seen: Seen, requestMs: number): void {
+    const before = this.#before;
+    this.#before = undefined;
+    if (before !== undefined && !isBetter(seen, before, this.#manner.worth)) {
+      this.#fail();
+      this.#turnTo(before.limit);
       return;
     }
-    if (this.#rateBefore !== undefined) this.#nextRest = FIRST_REST;
-    this.#rateBefore = undefined;
-    if (this.#rest > 0) {
-      this.#rest -= 1;
+    if (requestMs >= LONG_REQUEST_MS && this.limit > START) {
+      this.#turnTo(Math.max(START, Math.floor(this.limit / 2)));
       return;
     }
-    // With nobody waiting it isn't the limit that holds the rate back.
-    if (this.#slots.limit >= this.#max || this.#slots.waiting === 0) return;
-    this.#rateBefore = rate;
-    this.#slots.limit += 1;
+    if (before !== undefined) this.#nextRestMs = FIRST_REST_MS;
+    else if (this.#now() < this.#restsUntil) return;
+    const next = this.#next(requestMs, before !== undefined);
+    if (next === this.limit) {
+      this.#restsUntil = this.#now() + FIRST_REST_MS;
+      return;
+    }
+    this.#before = seen;
+    this.#lastTry = next > this.limit ? 'more' : 'fewer';
+    this.#turnTo(next);
   }
+
+  /** The number to try; the present one: there is nothing to try. What has paid goes on, otherwise more and fewer take turns. */
+  #next(requestMs: number, hasPaid: boolean): number {
+    const { limit } = this;
+    if (limit >= this.#max) this.#manner = LATER;
+    const isBeginning = this.#manner === BEGINNING;
+    const { step } = this.#manner;
+    const isMorePossible = this.#slots.waiting > 0 && requestMs < LONG_REQUEST_MS;
+    const more = isMorePossible ? Math.min(this.#max, Math.ceil(limit * step)) : limit;
+    const fewer = Math.min(limit, Math.max(START, Math.floor(limit / step)));
+    if (isBeginning) return more;
+    const isMoresTurn = (this.#lastTry === 'more') === hasPaid;
+    const [first, second] = isMoresTurn ? [more, fewer] : [fewer, more];
+    return first === limit && !hasPaid ? second : first;
+  }
+
+  #fail(): void {
+    this.#manner = LATER;
+    this.#restsUntil = this.#now() + this.#nextRestMs;
+    this.#nextRestMs = Math.min(MAX_REST_MS, this.#nextRestMs * 2);
+  }
+
+  #turnTo(limit: number): void {
+    this.#answers = [];
+    this.#limitSince = this.#now();
+    this.#slots.limit = limit;
+  }
+}
+
+/** Whether the later of the two numbers is to stay. */
+function isBetter(now: Seen, before: Seen, worth: number): boolean {
+  const [few, many] = now.limit < before.limit ? [now, before] : [before, now];
+  const gainOfEach = (many.rate - few.rate) / (many.limit - few.limit);
+  return gainOfEach >= (few.rate / few.limit) * worth === now.limit > before.limit;
+}
+
+function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = Math.floor(sorted.length / 2);
+  const [low = 0, high = 0] = sorted.length % 2 === 1 ? [sorted[middle], sorted[middle]] : sorted.slice(middle - 1, middle + 1);
+  return (low + high) / 2;
 }

@@ -41,13 +41,26 @@ export type ChunkState = (typeof CHUNK_STATE)[keyof typeof CHUNK_STATE];
 /** Long enough to be calm with chunks that are acknowledged in bursts, short enough to show a stall soon. */
 const RATE_WINDOW_MS = 8_000;
 const SAMPLE_EVERY_MS = 200;
+/** When an attempt has failed and nothing has moved for so long, it isn't one of several that failed. */
+const STILL_MS = 1_000;
 
-/** Bytes per second over the last `RATE_WINDOW_MS`. */
+interface Sample {
+  readonly atMs: number;
+  readonly bytes: number;
+}
+
+/** Bytes per second over the last `RATE_WINDOW_MS`, outages aside: in one the rate is 0, and afterwards it is measured anew. */
 export class RateMeter {
-  readonly #samples: { readonly atMs: number; readonly bytes: number }[] = [];
+  #samples: Sample[] = [];
+  /** When an attempt had failed; until something moves. */
+  #interruption: Sample | undefined;
 
   /** `bytes` is the running total. */
   record(atMs: number, bytes: number): void {
+    if (this.#interruption !== undefined && bytes > this.#interruption.bytes) {
+      if (this.#isStill(atMs)) this.#samples = [{ atMs, bytes: this.#interruption.bytes }];
+      this.#interruption = undefined;
+    }
     const last = this.#samples.at(-1);
     if (last !== undefined && atMs - last.atMs < SAMPLE_EVERY_MS) return;
     this.#samples.push({ atMs, bytes });
@@ -55,10 +68,20 @@ export class RateMeter {
     while ((this.#samples[1]?.atMs ?? atMs) < atMs - RATE_WINDOW_MS) this.#samples.shift();
   }
 
+  /** An attempt failed. */
+  interrupted(atMs: number, bytes: number): void {
+    if (this.#interruption?.bytes !== bytes) this.#interruption = { atMs, bytes };
+  }
+
   bytesPerSecond(atMs: number, bytes: number): number {
+    if (this.#isStill(atMs)) return 0;
     const from = this.#samples.find((sample) => sample.atMs >= atMs - RATE_WINDOW_MS) ?? this.#samples.at(-1);
     if (from === undefined || atMs <= from.atMs) return 0;
     return ((bytes - from.bytes) * 1_000) / Math.max(atMs - from.atMs, SAMPLE_EVERY_MS);
+  }
+
+  #isStill(atMs: number): boolean {
+    return this.#interruption !== undefined && atMs - this.#interruption.atMs >= STILL_MS;
   }
 }
 
@@ -163,6 +186,11 @@ export class ProgressMeter {
   restartRate(): void {
     this.#rate = new RateMeter();
     this.#rate.record(this.#now(), this.#wireBytes);
+  }
+
+  /** An attempt failed: when nothing moves from now on, that is an outage. */
+  interrupted(): void {
+    this.#rate.interrupted(this.#now(), this.#wireBytes);
   }
 
   merging(progress: MergeProgress): void {

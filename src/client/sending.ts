@@ -5,6 +5,7 @@ import type { UploadContext } from './context.js';
 import type { HashedChunk } from './digests.js';
 import { AbortedError, NetworkError, ProblemError, SourceChangedError } from './errors.js';
 import type { UploadChunkAnswer, UploadFinished } from './operations.js';
+import { Slots } from './turns.js';
 
 /** `unknown`: the gateway no longer has this upload as the caller's; its status must be asked again. */
 export type SendOutcome =
@@ -14,6 +15,8 @@ type ChunkAnswer = Exclude<UploadChunkAnswer, { __typename: 'TryAgainLater' }>;
 
 /** Sent again so often after a digest mismatch with unchanged bytes: the wire, or the memory of a machine, is broken then. */
 const MISMATCH_ATTEMPTS = 5;
+/** Chunks that wait for the wire, and as many that are being hashed behind them. */
+export const AHEAD = 2;
 /** Problems that fewer requests at the same time would not have met. */
 const CROWDED: readonly string[] = ['HOST_BUSY', 'RATE_LIMITED'];
 
@@ -26,6 +29,8 @@ export async function sendChunks(
   plan: ChunkPlan,
   chunks: AsyncGenerator<HashedChunk, void>,
 ): Promise<SendOutcome> {
+  // No more are hashed than will soon be sent: on a machine that has better to do at that moment, and from a disk that would be read twice.
+  const room = new Slots(context.pace.limit + AHEAD);
   // One for each: see `Gate`.
   const endings = Array.from({ length: context.parallel }, () => new AbortController());
   const state = { hasEnded: false };
@@ -40,9 +45,12 @@ export async function sendChunks(
     try {
       for (;;) {
         signal.throwIfAborted();
-        const next = await chunks.next();
-        if (next.done === true) return;
-        const result = await sendChunk(context, plan, next.value, signal);
+        room.limit = context.pace.limit + AHEAD;
+        const result = await room.use(async () => {
+          const next = await chunks.next();
+          return next.done === true ? undefined : await sendChunk(context, plan, next.value, signal);
+        }, signal);
+        if (result === undefined) return;
         if (result.kind === 'sent') continue;
         outcome = result;
         end();
@@ -101,9 +109,9 @@ async function attempt(
   signal: AbortSignal,
 ): Promise<UploadChunkAnswer> {
   const { source, pace } = context;
-  const answer = await pace.use(async () => {
+  const answer = await pace.use(async (landed) => {
     try {
-      return await fly(context, chunk, signal);
+      return await fly(context, { ...chunk, landed }, signal);
     } catch (error) {
       // A browser tells a source that it can't read any more from a network that it can't reach only when asked.
       if (error instanceof NetworkError && !signal.aborted && (await source.hasChanged())) throw changedWhileSending();
@@ -115,8 +123,8 @@ async function attempt(
 }
 
 async function fly(
-  { gateway, source, file, ticket, meter, pace, emitProgress }: UploadContext,
-  { index, digest, span }: HashedChunk & { readonly span: ChunkSpan },
+  { gateway, source, file, ticket, meter, emitProgress }: UploadContext,
+  { index, digest, span, landed }: HashedChunk & { readonly span: ChunkSpan; readonly landed: (bytes: number) => void },
   signal: AbortSignal,
 ): Promise<UploadChunkAnswer> {
   const { offset, length } = span;
@@ -128,7 +136,6 @@ async function fly(
       chunk: { length, pieces: () => source.read(offset, length), blob: () => source.blob?.(offset, length) },
       onBytesSent: (bytes) => {
         flight.moved(bytes);
-        pace.moved(bytes);
         emitProgress();
       },
       signal,
@@ -137,6 +144,8 @@ async function fly(
     if (answer.__typename === 'ChunkStored') {
       flight.land();
       meter.stored(index);
+      // One that was there already is answered before its bytes have come: that is no measure of the way.
+      if (!answer.alreadyStored) landed(length);
     }
     return answer;
   } finally {
@@ -148,7 +157,9 @@ function refusedChunk(answer: Extract<ChunkAnswer, { __typename: 'Refused' }>, i
   if (answer.code === 'UPLOAD_UNKNOWN') return { kind: 'unknown' };
   if (answer.code === 'ABORTED') throw new AbortedError();
   if (answer.code === 'CHUNK_CONFLICT') {
-    throw new SourceChangedError(`chunk ${index} is on the host with other bytes: this isn't the content that was begun`);
+    throw new SourceChangedError(`chunk ${index} is on the host with other bytes: this isn't the content that was begun`, {
+      looksLikeBegun: true,
+    });
   }
   throw new ProblemError(answer);
 }

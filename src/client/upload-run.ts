@@ -5,8 +5,8 @@ import type { UploadContext } from './context.js';
 import { ahead, digestPass, type HashedChunk } from './digests.js';
 import { GatewayError, ProblemError, SourceChangedError } from './errors.js';
 import { merge, type Permission } from './merging.js';
-import type { ChunkRange, FileExists, UploadFinished } from './operations.js';
-import { changedWhileSending, sendChunks, type SendOutcome } from './sending.js';
+import type { ChunkRange, FileExists, UploadFinished, UploadReady, UploadResumable } from './operations.js';
+import { AHEAD, changedWhileSending, sendChunks, type SendOutcome } from './sending.js';
 
 /** What the host has in the end. */
 export interface Landed {
@@ -44,9 +44,9 @@ export class UploadRun {
 
   async run(): Promise<Landed> {
     for (let beginning = 1; beginning <= MAX_BEGINNINGS; beginning += 1) {
-      const finished = await this.#claim();
-      if (finished !== undefined) return landedBefore(finished);
-      const opened = await this.#open();
+      const claimed = await this.#claim();
+      if (claimed.__typename === 'UploadFinished') return landedBefore(claimed);
+      const opened = claimed.__typename === 'UploadReady' ? this.#begin(claimed) : await this.#open();
       if (opened.kind === 'finished') return landedBefore(opened.finished);
       if (opened.kind === 'unknown') continue;
       const landed = await this.#sendAndMerge(opened);
@@ -58,7 +58,7 @@ export class UploadRun {
   }
 
   /** Returns once the target is ours, or what was finished before. */
-  async #claim(): Promise<UploadFinished | undefined> {
+  async #claim(): Promise<UploadReady | UploadResumable | UploadFinished> {
     const { gateway, retries, source, target, file, signal } = this.#context;
     for (;;) {
       const answer = await retries.run(
@@ -74,7 +74,7 @@ export class UploadRun {
         case 'UploadReady':
         case 'UploadResumable':
           this.#context.ticket.current = answer.ticket ?? undefined;
-          return undefined;
+          return answer;
         case 'UploadFinished':
           return answer;
         case 'FileExists':
@@ -88,6 +88,15 @@ export class UploadRun {
           else throw new ProblemError(answer);
       }
     }
+  }
+
+  /** Nothing is there: the first chunk makes the staging directory, and looking at it before would only cost the way to the host. */
+  #begin({ chunkSize, chunkCount }: UploadReady): Opened {
+    const { source, meter } = this.#context;
+    const plan = { size: source.size, chunkSize, chunkCount };
+    checkPlan(plan);
+    meter.opened(plan, []);
+    return { kind: 'opened', plan, stored: new Map() };
   }
 
   /** Opens the staging directory and collects which chunks are in it, page by page. */
@@ -105,10 +114,11 @@ export class UploadRun {
       if (answer.chunks.length > 0 && stored.size < answer.uploadedCount) continue;
       const plan = { size: source.size, chunkSize: answer.chunkSize, chunkCount: answer.chunkCount };
       if (answer.size !== source.size) {
-        throw new SourceChangedError(`the upload that was begun has ${answer.size} bytes, this source has ${source.size}`);
+        throw new SourceChangedError(`the upload that was begun has ${answer.size} bytes, this source has ${source.size}`, {
+          looksLikeBegun: true,
+        });
       }
-      if (!isConsistent(plan))
-        throw new GatewayError('NOT_UNDERSTOOD', 'chunk size and count contradict', { retryable: false });
+      checkPlan(plan);
       meter.opened(plan, stored.keys());
       return { kind: 'opened', plan, stored };
     }
@@ -122,7 +132,7 @@ export class UploadRun {
     const missing = missingChunks(context, plan, stored, hashes);
 
     await enter('sending');
-    const outcome = await sendChunks(context, plan, ahead(missing, context.parallel));
+    const outcome = await sendChunks(context, plan, ahead(missing, AHEAD));
     if (outcome.kind === 'finished') return landedBefore(outcome.finished);
     if (outcome.kind === 'unknown') return undefined;
     const { whole } = hashes;
@@ -202,8 +212,15 @@ async function* missingChunks(
   }
 }
 
+function checkPlan(plan: ChunkPlan): void {
+  if (isConsistent(plan)) return;
+  throw new GatewayError('NOT_UNDERSTOOD', 'chunk size and count contradict', { retryable: false });
+}
+
 function otherContent(index: number): SourceChangedError {
-  return new SourceChangedError(`this isn't the content that was begun: chunk ${index} on the host has other bytes`);
+  return new SourceChangedError(`this isn't the content that was begun: chunk ${index} on the host has other bytes`, {
+    looksLikeBegun: true,
+  });
 }
 
 function landedBefore({ contentDigest, proved }: UploadFinished): Landed {

@@ -16,10 +16,11 @@ import type { Gateway } from './gateway.js';
 import type { FileRef } from './operations.js';
 import { expectAborted, type Leftovers } from './leftovers.js';
 import type { MergeFeeds } from './merge-feed.js';
-import { Turn, type Pace, type Turns } from './pace.js';
+import type { Pace } from './pace.js';
 import type { Hashing, Platform, UploadSource } from './platform.js';
 import { isOver, ProgressMeter, type UploadPhase, type UploadProgress } from './progress.js';
-import { patientHashing, Retries, type Contact, type RetryPolicy } from './retry.js';
+import { patientHashing, Retries, type Contact, type Retry, type RetryPolicy } from './retry.js';
+import { Turn, type Turns } from './turns.js';
 import { UploadRun, type Landed } from './upload-run.js';
 
 export interface UploadResult extends Landed {
@@ -237,7 +238,11 @@ export class RunningUpload implements Upload {
 
   #retriesWith(gate: Gate, contact = this.#room.contact): Retries {
     const { policy, platform } = this.#room;
-    return new Retries({ policy, platform, gate, contact, onRetry: (retry) => this.#emitter.emit('retry', retry) });
+    const onRetry = (retry: Retry) => {
+      this.#meter.interrupted();
+      this.#emitter.emit('retry', retry);
+    };
+    return new Retries({ policy, platform, gate, contact, onRetry });
   }
 
   /** In browsers the code that hashes comes from elsewhere than the gateway's answers do: a wrong address is none of its troubles. */

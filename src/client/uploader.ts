@@ -9,16 +9,17 @@ import { expectAborted, Leftovers, refOf } from './leftovers.js';
 import { MergeFeeds } from './merge-feed.js';
 import { follow } from './merging.js';
 import type { FileRef, HostInfo, MergeProgress, Problem, UploadSummary } from './operations.js';
-import { Pace, Turns } from './pace.js';
+import { Pace } from './pace.js';
 import type { Platform, UploadSource } from './platform.js';
 import { DEFAULT_RETRY_POLICY, type RetryPolicy } from './retry.js';
 import { Transport, type TransportOptions } from './transport.js';
+import { Turns } from './turns.js';
 import { RunningUpload, type Upload, type UploadRoom } from './upload.js';
 
 export interface UploaderOptions extends TransportOptions {
   /**
    * Chunks on the wire at the same time, of all uploads of this uploader, at most; how many there are of these follows what pays. Default:
-   * 8 on Node; 5 in browsers, which open six connections to a host.
+   * 16 on Node; 5 in browsers, which open six connections to a host.
    */
   readonly parallel?: number | undefined;
   /**

@@ -6,6 +6,7 @@ import {
   ProblemError,
   SourceChangedError,
   StoppedError,
+  type MergeProgress,
   type UploadProgress,
 } from '../../src/client/index.js';
 import { parseDestination, targetsOf } from '../../src/cli/destination.js';
@@ -13,7 +14,8 @@ import { exitCodeOf, UsageError } from '../../src/cli/exit-codes.js';
 import { formatBytes, formatDate, formatDuration, formatSeconds, formatTable, parseSize } from '../../src/cli/format.js';
 import { wordsOf } from '../../src/cli/completion.js';
 import { widthOf } from '../../src/cli/letters.js';
-import { progressLine, totalLine } from '../../src/cli/progress-line.js';
+import { progressLine, progressText, totalLine } from '../../src/cli/progress-line.js';
+import { progress as mergeProgress } from '../client/stub-gateway.js';
 import { MIB } from '../support/bytes.js';
 import { endpointOf } from '../../src/cli/gateway-options.js';
 
@@ -145,11 +147,36 @@ describe('a line on a terminal', () => {
     merge: undefined,
   };
   const upload = (name: string) => ({ name, progress });
+  const mergeState = (phase: string, facts: Record<string, unknown>) => mergeProgress(phase, facts) as unknown as MergeProgress;
 
   it('tells all where there is room', () => {
     expect(progressLine(upload('film.mov'), undefined, 119)).toBe(
       'film.mov  █████████░░░░░░░░░░░░░░░  41 %  41.0 MiB of 100 MiB  2.00 MiB/s  0:29 left  chunks 3/10',
     );
+  });
+
+  it('never says that nothing is left while something is', () => {
+    const ending = { ...progress, etaSeconds: 0.2 };
+    expect(progressLine({ name: 'film.mov', progress: ending }, undefined, 119)).toContain('0:01 left');
+    const total = { files: 2, isComplete: true, totalBytes: MIB, filesOver: 1, bytesOver: MIB - 1, bytesPerSecond: MIB };
+    expect(totalLine(total, 119)).toContain('0:01 left');
+  });
+
+  it('has neither rate nor time while nothing moves', () => {
+    const still = { ...progress, bytesPerSecond: 0, etaSeconds: undefined };
+    expect(progressLine({ name: 'film.mov', progress: still }, undefined, 119)).toMatch(/MiB of 100 MiB {2}chunks 3\/10$/);
+  });
+
+  it('never goes back after all is sent: what the host does has a percentage of its own, in words', () => {
+    const sent = { ...progress, phase: 'merging', sentBytes: 90 * MIB } as const;
+    const lineAt = (phase: string, percent: number) =>
+      progressLine({ name: 'film.mov', progress: { ...sent, merge: mergeState(phase, { percent }) } }, undefined, 119);
+    const full = 'film.mov  ████████████████████████  ';
+    expect(progressLine({ name: 'film.mov', progress: sent }, undefined, 119)).toBe(`${full}sent; asking for the merge`);
+    expect(lineAt('QUEUED', 0)).toBe(`${full}sent; queued on the gateway`);
+    expect(lineAt('VERIFYING', 57.9)).toMatch(/^film\.mov {2}█{24} {2}sent; verifying on the host 57 %/);
+    expect(lineAt('PUBLISHING', 0)).toBe(`${full}sent; publishing`);
+    expect(progressText({ ...sent, merge: mergeState('PUBLISHING', { percent: 0 }) })).toBe('sent; publishing');
   });
 
   it('fits, whatever the room and the name', () => {

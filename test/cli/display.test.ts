@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { showBars, showJson } from '../../src/cli/display.js';
+import { showBars, showJson, showLines } from '../../src/cli/display.js';
 import { Tally } from '../../src/cli/tally.js';
 import type { Terminal } from '../../src/cli/terminal.js';
 import type { UploadEvents } from '../../src/client/context.js';
@@ -27,7 +27,8 @@ function handle() {
     meter.merging(progress(phase, { percent }) as unknown as MergeProgress);
     tell();
   };
-  return { upload, tell, merge, retry: (retry: Retry) => emitter.emit('retry', retry) };
+  const stored = () => emitter.emit('chunk', { index: 1, bytes: 1, alreadyStored: false });
+  return { upload, tell, merge, stored, retry: (retry: Retry) => emitter.emit('retry', retry) };
 }
 
 describe('a bar', () => {
@@ -49,6 +50,66 @@ describe('a bar', () => {
     expect(draw(120)[0]).toContain('waiting: the subscription was lost (attempt 1 failed)');
     merge('VERIFYING', 20);
     expect(draw(120)[0]).toContain('verifying on the host');
+  });
+});
+
+describe('lines', () => {
+  function lines() {
+    const said: string[] = [];
+    let now = 0;
+    const terminal = { say: (line: string) => said.push(line) } as Partial<Terminal> as Terminal;
+    return { said, display: showLines(false, terminal, () => now), wait: (ms: number) => (now += ms) };
+  }
+  const lost = (message: string): Retry => ({ code: 'NETWORK', message, attempt: 1, delayMs: 200 });
+  const told = (message: string) => `film.mov: the gateway can't be reached (${message}); trying again`;
+
+  it('tell of an outage once, however many chunks meet it, however long it is and whatever each of them says', () => {
+    const { said, display, wait } = lines();
+    const [one, other] = [handle(), handle()];
+    for (const { upload } of [one, other]) display.begins(upload);
+    for (const message of ['socket hang up', 'connect ECONNREFUSED', 'read ECONNRESET']) {
+      for (const { retry } of [one, other]) retry(lost(message));
+      wait(10_000);
+    }
+    expect(said).toEqual([told('socket hang up')]);
+  });
+
+  it('tell of the next outage, but not of a chunk that fails a moment after another was answered', () => {
+    const { said, display, wait } = lines();
+    const { upload, retry, stored } = handle();
+    display.begins(upload);
+    retry(lost('socket hang up'));
+    stored();
+    retry(lost('read ECONNRESET'));
+    expect(said).toEqual([told('socket hang up')]);
+    wait(10_000);
+    retry(lost('socket hang up'));
+    expect(said).toEqual([told('socket hang up'), told('socket hang up')]);
+  });
+
+  it('tell of an outage in a merge, and of the next after it was heard of again', () => {
+    const { said, display, wait } = lines();
+    const { upload, retry, merge } = handle();
+    display.begins(upload);
+    retry(lost('the WebSocket was lost'));
+    wait(10_000);
+    retry(lost('the WebSocket was lost'));
+    merge('QUEUED');
+    retry(lost('the WebSocket was lost'));
+    expect(said).toEqual([
+      told('the WebSocket was lost'),
+      'film.mov: sent; queued on the gateway',
+      told('the WebSocket was lost'),
+    ]);
+  });
+
+  it('are not said twice where the same begins a second time', () => {
+    const { said, display } = lines();
+    for (const { upload, merge } of [handle(), handle()]) {
+      display.begins(upload);
+      merge('QUEUED');
+    }
+    expect(said).toEqual(['film.mov: sent; queued on the gateway']);
   });
 });
 

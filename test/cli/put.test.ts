@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { appendFileSync } from 'node:fs';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -113,6 +114,34 @@ describe('put', () => {
     occupy();
     expect(await run([await file('a'), 'local:/x'])).toBe(3);
     expect(said.at(-1)).toContain('--if-exists replace');
+  });
+
+  it('says what to do when the file changes while it is sent, and when the path is that upload of its earlier version', async () => {
+    const path = await file('a');
+    gateway.interfere = ({ operation }) => {
+      if (operation === 'UploadChunk') appendFileSync(path, 'more');
+      return undefined;
+    };
+    expect(await run([path, 'local:/x'])).toBe(1);
+    expect(said.join('\n')).toMatch(/longshore: [^]+the same command with --take-over begins anew$/);
+    said = [];
+    gateway.interfere = ({ operation }) =>
+      operation === 'UploadStatus'
+        ? problem('UploadLocked', 'UPLOAD_LOCKED', { holder: 'me', mine: true, since: '', until: '' })
+        : undefined;
+    expect(await run([path, 'local:/x'])).toBe(3);
+    expect(said.slice(-1)).toEqual([
+      `longshore: ${path}: your unfinished upload to this path is of other content, such as an earlier version of this file\n  --take-over begins anew`,
+    ]);
+  });
+
+  it('names a file once that is none, and says where hosts are listed', async () => {
+    expect(await run(['/dev/zero', 'local:/x'])).toBe(1);
+    expect(said).toEqual(['longshore: /dev/zero is not a regular file']);
+    said = [];
+    gateway.interfere = () => problem('Refused', 'HOST_UNKNOWN');
+    expect(await run([await file('a'), 'nohost:/x'])).toBe(3);
+    expect(said.join()).toContain('(longshore hosts lists them)');
   });
 
   it('skips what is there without counting it as a failure, or replaces it unasked', async () => {
@@ -235,6 +264,11 @@ describe('the command', () => {
       expect(stdout).toMatch(/^Usage: longshore /);
       expect(stdout.split('\n').filter((line) => line.length > 80)).toEqual([]);
     }
+  });
+
+  it('tells its version', async () => {
+    const { version } = JSON.parse(await readFile('package.json', 'utf8')) as { version: string };
+    expect(await longshore('--version').ended).toEqual({ code: 0, stdout: `${version}\n`, stderr: '' });
   });
 
   it('says that a worker needs Redis', async () => {

@@ -45,6 +45,13 @@ async function statusOf(destination: string): Promise<string | undefined> {
   return printed.at(-1);
 }
 
+it('of a host that there is none of says so, where hosts are listed, and nothing else', async () => {
+  const print = (line: string) => printed.push(line);
+  const terminal = { print, say: print, show: undefined, ask: undefined, columns: undefined };
+  expect(await status([], { url: gateway.url, json: false, host: 'nohost' }, terminal)).not.toBe(0);
+  expect(printed).toEqual(['longshore: no host "nohost" (longshore hosts lists them)']);
+});
+
 describe('status of a file', () => {
   it.each([
     ['a directory by its slash', 'local:/by slash/', '/by slash/film.mov'],

@@ -124,7 +124,7 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
     upload.resume();
     equal(upload.progress.phase, 'sending');
     const { digest } = await upload.done;
-    equal([await entrance.asked('UploadStatus'), await entrance.asked('DirInfo')], [1, 1]);
+    equal([await entrance.asked('UploadStatus'), await entrance.asked('DirInfo')], [1, 0]);
     return [{ path: upload.target.path, length: LENGTH, seed: 4, digest }];
   },
 

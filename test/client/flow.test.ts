@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { GatewayError, nodePlatform, NetworkError, type Network, type Platform } from '../../src/client/index.js';
 import { either, Gate } from '../../src/client/gate.js';
-import { Pace, Slots, Turn, Turns } from '../../src/client/pace.js';
+import { Slots, Turn, Turns } from '../../src/client/turns.js';
 import { DEFAULT_RETRY_POLICY, Retries } from '../../src/client/retry.js';
 import { Transport, type TransportOptions } from '../../src/client/transport.js';
 
@@ -173,59 +173,6 @@ describe('a turn', () => {
     for (const name of names) giveBack(name);
     await turns();
     expect(log).toEqual(['0 sending']);
-  });
-});
-
-describe('the pace', () => {
-  let now = 0;
-  /** A pace whose slots are all wanted, on a link that carries `rate(limit)` bytes per ms for `seconds`. */
-  function run(pace: Pace, rate: (limit: number) => number, seconds: number): number[] {
-    const limits: number[] = [];
-    for (let i = 0; i < seconds * 10; i += 1) {
-      now += 100;
-      pace.moved(rate(pace.limit) * 100);
-      if (i % 10 === 9) limits.push(pace.limit);
-    }
-    return limits;
-  }
-  function wanted(max: number): Pace {
-    const pace = new Pace(max, () => now);
-    for (let i = 0; i < max + 10; i += 1) void pace.use(() => new Promise(() => undefined), never());
-    return pace;
-  }
-
-  it('grows as long as that pays, up to its maximum', () => {
-    const pace = wanted(8);
-    expect(pace.limit).toBe(4);
-    run(pace, (limit) => limit * 10, 30);
-    expect(pace.limit).toBe(8);
-  });
-
-  it('goes back where one more does not pay, and tries again only now and then', () => {
-    const pace = wanted(8);
-    const limits = run(pace, (limit) => Math.min(limit, 5) * 10, 60);
-    expect(Math.max(...limits)).toBe(6);
-    expect(limits.filter((limit) => limit === 5).length).toBeGreaterThan(40);
-  });
-
-  it('does not grow when nobody waits for a slot', () => {
-    const pace = new Pace(8, () => now);
-    run(pace, (limit) => limit * 10, 30);
-    expect(pace.limit).toBe(4);
-  });
-
-  it('is halved by a word that the other side is busy, however many chunks hear it, and never below one', () => {
-    const pace = wanted(8);
-    pace.crowded();
-    pace.crowded();
-    expect(pace.limit).toBe(2);
-    for (let i = 0; i < 5; i += 1) {
-      now += 10_000;
-      pace.crowded();
-    }
-    expect(pace.limit).toBe(1);
-    run(pace, (limit) => limit * 10, 60);
-    expect(pace.limit).toBe(8);
   });
 });
 

@@ -26,9 +26,13 @@ describe('an upload', () => {
   });
   afterEach(() => rig.close());
 
+  /** An upload that was begun, so that it is looked at before anything is sent. */
   const ready = (ticket: string | null) => (call: Call) =>
     call.operation === 'UploadStatus'
-      ? { __typename: 'UploadReady', claimedUntil: '', chunkSize: CHUNK, chunkCount: 4, ticket }
+      ? {
+          ...{ __typename: 'UploadResumable', claimedUntil: '', ticket },
+          ...{ chunkSize: CHUNK, chunkCount: 4, uploadedBytes: 0, uploadedCount: 0 },
+        }
       : undefined;
   const sentWith = (operation: string) => [...new Set(gateway.of(operation).map(({ headers }) => headers.authorization))];
   const source = () => new MemorySource(bytes(CHUNK * 4));

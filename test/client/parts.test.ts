@@ -195,6 +195,27 @@ describe('a rate', () => {
     for (let second = 0; second <= 20; second += 1) rate.record(second * 1_000, Math.max(0, second - 10) * 500);
     expect(rate.bytesPerSecond(20_000, 5_000)).toBe(500);
   });
+
+  it('is none in an outage, and afterwards nothing is left of it', () => {
+    const rate = new RateMeter();
+    for (let second = 0; second <= 5; second += 1) rate.record(second * 1_000, second * 500);
+    rate.interrupted(5_000, 2_500);
+    expect(rate.bytesPerSecond(5_900, 2_500)).toBeGreaterThan(0);
+    expect(rate.bytesPerSecond(6_000, 2_500)).toBe(0);
+    rate.interrupted(7_000, 2_500);
+    rate.record(9_000, 2_600);
+    rate.record(9_500, 2_800);
+    expect(rate.bytesPerSecond(9_500, 2_800)).toBe(600);
+  });
+
+  it('goes on over an attempt that failed while others move', () => {
+    const rate = new RateMeter();
+    for (let second = 0; second <= 4; second += 1) {
+      rate.record(second * 1_000, second * 500);
+      rate.interrupted(second * 1_000 + 500, second * 500);
+    }
+    expect(rate.bytesPerSecond(4_000, 2_000)).toBe(500);
+  });
 });
 
 describe('a file', () => {

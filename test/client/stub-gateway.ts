@@ -126,8 +126,11 @@ export class StubGateway {
     send({ id, type: 'complete' });
   }
 
+  #counts() {
+    return { chunkSize: this.chunkSize, chunkCount: Math.ceil(this.size / this.chunkSize) };
+  }
+
   #usual({ operation, variables, chunk }: Call): Answer {
-    const counts = { chunkSize: this.chunkSize, chunkCount: Math.ceil(this.size / this.chunkSize) };
     const uploaded = { uploadedBytes: this.content().byteLength, uploadedCount: this.stored.size };
     switch (operation) {
       case 'UploadStatus':
@@ -135,7 +138,7 @@ export class StubGateway {
         return {
           __typename: this.stored.size > 0 ? 'UploadResumable' : 'UploadReady',
           claimedUntil: '',
-          ...counts,
+          ...this.#counts(),
           ...uploaded,
         };
       case 'DirInfo': {
@@ -144,7 +147,7 @@ export class StubGateway {
           .sort((a, b) => a.index - b.index);
         // Two to a page, whatever was asked for: a gateway may give fewer.
         const chunks = all.filter(({ index }) => index > (variables['after'] as number)).slice(0, 2);
-        return { __typename: 'DirInfo', size: this.size, strategy: 'IN_PLACE', chunks, ...counts, ...uploaded };
+        return { __typename: 'DirInfo', size: this.size, strategy: 'IN_PLACE', chunks, ...this.#counts(), ...uploaded };
       }
       case 'UploadChunk': {
         const index = variables['index'] as number;

@@ -103,7 +103,7 @@ describe('what goes wrong on the way', () => {
   it('says that the source changed when a mismatching chunk reads differently now', async () => {
     const source = new MemorySource(bytes(CHUNK));
     gateway.interfere = ({ operation }) => {
-      if (operation === 'DirInfo') source.onRead = (offset) => void (reads += offset === 0 ? 1 : 0);
+      if (operation === 'UploadStatus') source.onRead = (offset) => void (reads += offset === 0 ? 1 : 0);
       return undefined;
     };
     let reads = 0;
@@ -176,9 +176,11 @@ describe('what goes wrong on the way', () => {
 
   it('repeats a masked internal error only a few times', async () => {
     gateway.interfere = ({ operation }) =>
-      operation === 'DirInfo' ? { errors: [{ message: 'oops', extensions: { code: 'INTERNAL_SERVER_ERROR' } }] } : undefined;
+      operation === 'UploadStatus'
+        ? { errors: [{ message: 'oops', extensions: { code: 'INTERNAL_SERVER_ERROR' } }] }
+        : undefined;
     await expect(rig.upload(new MemorySource(bytes(1))).done).rejects.toMatchObject({ code: 'INTERNAL_SERVER_ERROR' });
-    expect(gateway.of('DirInfo')).toHaveLength(6);
+    expect(gateway.of('UploadStatus')).toHaveLength(6);
   });
 
   it('fails at once with what the program got wrong', async () => {

@@ -178,7 +178,11 @@ describe('the merge', () => {
       if (operation === 'MergeFile' && gateway.of('MergeFile').length === 3) gateway.mergeEvents = [progress('DONE')];
       return undefined;
     };
-    await rig.upload(new MemorySource(bytes(1))).done;
+    const upload = rig.upload(new MemorySource(bytes(1)));
+    const attempts: number[] = [];
+    upload.on('retry', ({ attempt }) => attempts.push(attempt));
+    await upload.done;
+    expect(attempts).toEqual([1, 1]); // Something was heard in between.
     expect(gateway.of('MergeProgress')).toHaveLength(3);
     expect(gateway.of('UploadStatus')).toHaveLength(1); // The chunks are there: only the merge is asked for again.
   });

@@ -5,8 +5,8 @@ import { Transport, type TransportOptions } from '../transport.js';
 import { Uploader as PortableUploader, type UploaderOptions } from '../uploader.js';
 import { nodePlatform, type NodePlatformOptions } from './platform.js';
 
-/** Connections to a gateway cost next to nothing here; more chunks than its hosts take at once only wait there. */
-const PARALLEL = 8;
+/** As many chunks as a gateway takes of one person, unless it was configured otherwise; there are so many only where that pays. */
+const PARALLEL = 16;
 
 export interface NodeUploaderOptions extends UploaderOptions, NodePlatformOptions {}
 

@@ -1,0 +1,134 @@
+// How many requests with chunks there are, on ways of every kind, by a clock of their own.
+import { describe, expect, it } from 'vitest';
+import { Pace } from '../../src/client/pace.js';
+import { MIB } from '../support/bytes.js';
+import { seededRandom } from '../support/seeded-random.js';
+import { Link, type LinkOptions } from './link.js';
+
+const MAX = 16;
+const CHUNK = 10 * MIB;
+const SEEDS = [1, 2, 3, 4, 5, 6];
+
+/** MB/s is bytes per ms by a thousand. */
+const LOOPBACK = { carries: 160_000, overheadMs: 5, coldMs: 150 };
+const BUSY_LOOPBACK = { carries: 60_000, overheadMs: 10, coldMs: 300 };
+/** One request has a window of 2 MiB per round trip, and waits nine of them; those that open channels twice as many. */
+const far = (roundTripMs: number) => ({
+  carries: 180_000,
+  perRequest: (2 * MIB) / roundTripMs,
+  overheadMs: 9 * roundTripMs,
+  coldMs: 18 * roundTripMs,
+});
+
+function on(options: LinkOptions, { max = MAX, senders = MAX, chunkBytes = CHUNK } = {}) {
+  const link = new Link(options);
+  const pace = new Pace(max, () => link.now);
+  void link.send(pace, senders, chunkBytes);
+  /** The number at each tenth of a second. */
+  const run = async (seconds: number): Promise<readonly number[]> => {
+    const limits: number[] = [];
+    await link.run(seconds * 1_000, () => limits.push(pace.limit));
+    return limits;
+  };
+  return { link, pace, run };
+}
+
+const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
+
+describe('the pace', () => {
+  it.each([50, 100, 200])(
+    'has found its maximum at a round trip of %i ms before the second chunks are answered',
+    async (ms) => {
+      for (const seed of SEEDS) {
+        const { run } = on({ ...far(ms), random: seededRandom(seed) });
+        // The first takes 18 round trips and its bytes 5, the next 9 and 5; both vary by half.
+        expect((await run((56 * ms) / 1_000)).at(-1), `seed ${seed}`).toBe(MAX);
+      }
+    },
+  );
+
+  it('brings 256 MiB over 50 ms in two thirds of the time that four at a time take', async () => {
+    for (const seed of SEEDS) {
+      const took = async (max: number) => {
+        const link = new Link({ ...far(50), random: seededRandom(seed) });
+        void link.send(new Pace(max, () => link.now), MAX, CHUNK, 26);
+        while (link.bytes < 26 * CHUNK) await link.run(10);
+        return link.now;
+      };
+      expect(await took(MAX), `seed ${seed}`).toBeLessThan((await took(4)) * 0.67);
+    }
+  });
+
+  it.each([LOOPBACK, BUSY_LOOPBACK])('stays near four where they only share, though the first were slow', async (options) => {
+    for (const seed of SEEDS) {
+      const { run, link } = on({ ...options, random: seededRandom(seed) });
+      const limits = await run(60);
+      expect(mean(limits), `seed ${seed}`).toBeLessThan(7);
+      expect(limits.filter((limit) => limit > 9).length, `seed ${seed}`).toBeLessThan(60);
+      expect(link.bytes).toBeGreaterThan(0.95 * 60_000 * options.carries);
+    }
+  });
+
+  it('has no more than four half-sent chunks on a way of 1 MB/s', async () => {
+    for (const seed of SEEDS) {
+      const { run } = on({ carries: 1_000, overheadMs: 60, random: seededRandom(seed) });
+      expect(Math.max(...(await run(300))), `seed ${seed}`).toBe(4);
+    }
+  });
+
+  it('goes back when the way has become one where more do not pay, and grows when it is another again', async () => {
+    const { run } = on({ ...far(50), carries: (now) => (now > 20_000 && now < 80_000 ? 30_000 : 180_000) });
+    expect(mean((await run(20)).slice(-100))).toBeGreaterThan(10);
+    expect(mean((await run(60)).slice(-200))).toBeLessThan(8);
+    expect(mean((await run(60)).slice(-300))).toBeGreaterThan(10);
+  });
+
+  it('is not led astray by a burst', async () => {
+    const { run, link } = on({ ...LOOPBACK, carries: (now) => (now % 5_000 < 400 ? 30_000 : 160_000) });
+    expect(mean(await run(60))).toBeLessThan(7);
+    expect(link.bytes).toBeGreaterThan(0);
+  });
+
+  it('does not grow when nobody waits for a slot', async () => {
+    const { run } = on(far(50), { senders: 4 });
+    expect(Math.max(...(await run(30)))).toBe(4);
+  });
+
+  it('finds the number for small chunks, too', async () => {
+    const { run } = on({ ...far(50), random: seededRandom(1) }, { chunkBytes: 100_000 });
+    expect((await run(5)).at(-1)).toBe(MAX);
+  });
+
+  it('never exceeds its maximum', async () => {
+    const { run } = on(far(100), { max: 5 });
+    expect(Math.max(...(await run(60)))).toBe(5);
+    expect(Math.max(...(await on(far(100), { max: 2 }).run(60)))).toBe(2);
+  });
+
+  it('is halved by a word that the other side is busy, however many chunks hear it, and never below one', async () => {
+    const { run, pace } = on(far(100));
+    await run(8);
+    expect(pace.limit).toBe(MAX);
+    pace.crowded();
+    pace.crowded();
+    expect(pace.limit).toBe(8);
+    for (let i = 0; i < 6; i += 1) {
+      await run(2);
+      pace.crowded();
+    }
+    expect(pace.limit).toBe(1);
+    expect(mean((await run(200)).slice(-300))).toBeGreaterThan(8);
+  });
+
+  it('tries its luck seldom where it is told each time that more are too many', async () => {
+    const { link, pace } = on(far(50));
+    let words = 0;
+    await link.run(200_000, () => {
+      if (pace.limit <= 8) return;
+      words += 1;
+      pace.crowded();
+    });
+    expect(words).toBeGreaterThan(3);
+    expect(words).toBeLessThan(20);
+  });
+});
