@@ -93,6 +93,8 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
   const { port, ...started } = await listen(directory, hostKeyFile, options);
   let { listener } = started;
   const children = (program?: string): readonly number[] => descendants(listener.process.pid, program);
+  /** One whose session has ended meanwhile is nobody's child, and would stand still for ever. */
+  const paused = new Set<number>();
   const signalAll = (pids: readonly number[], signal: NodeJS.Signals): void => pids.forEach((pid) => sendSignal(pid, signal));
   const kill = async (what: 'sessions' | 'listener' | 'everything'): Promise<void> => {
     const sessions = what === 'listener' ? [] : children();
@@ -119,7 +121,10 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
     directory,
     log: () => listener.log(),
     children,
-    pause: (program) => signalAll(children(program), 'SIGSTOP'),
+    pause: (program) => {
+      for (const pid of children(program)) paused.add(pid);
+      signalAll(children(program), 'SIGSTOP');
+    },
     resume: (program) => signalAll(children(program), 'SIGCONT'),
     freeze: () => {
       sendSignal(listener.process.pid, 'SIGSTOP');
@@ -143,6 +148,7 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
     },
     stop: async () => {
       await kill('everything');
+      signalAll([...paused], 'SIGCONT');
       process.off('exit', onExit);
       rmSync(directory, { recursive: true, force: true });
     },
