@@ -3,6 +3,7 @@
 //
 //   <home>/.longshore/<target key>/<upload key>/   manifest.json · merge.json · intent.json, and as its layout has it
 //                                                  data (out.<nonce>) · received, or c.<index>.… · p.… · out.<nonce>
+//                                                  kept.<…>: a published file's other name, found.<nonce>: a foreign file, taken by mistake
 //                                  n.<nonce>/      one in the making: it gets its name when it is whole
 //                                  x.<nonce>/      one given up, on its way out
 import type { UploadIdentity } from '../core/file-ref.js';
