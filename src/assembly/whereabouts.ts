@@ -10,8 +10,8 @@ import type { Sight } from '../core/sight.js';
 import { freshNonce, move } from './files.js';
 
 const SECOND_MS = 1_000;
-/** How long it is looked for where a file has gone that isn't where it should be. */
-const SEARCHES = 20;
+/** How long it is looked for where a file has gone: one who swaps without a pause shows it to all looks in about one search of six. */
+const SEARCHES = 60;
 const SEARCH_PAUSE_MS = 100;
 
 /** Of a file that may be foreign: none of the names that are ever removed, whatever happens in between. */
