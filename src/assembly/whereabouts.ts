@@ -10,7 +10,7 @@ import type { Sight } from '../core/sight.js';
 import { freshNonce, move } from './files.js';
 
 const SECOND_MS = 1_000;
-/** How long it is looked for where a file has gone: one who swaps without a pause shows it to all looks in about one search of six. */
+/** How long it is looked for where a file has gone: where somebody swaps without a pause, looks seldom agree. */
 const SEARCHES = 60;
 const SEARCH_PAUSE_MS = 100;
 
