@@ -2,7 +2,7 @@
 import { Fault } from '../core/problems.js';
 import { nameOf } from '../core/remote-path.js';
 import type { Copying } from './copier.js';
-import { makeFile, removeQuietly } from './files.js';
+import { makeEmpty, removeQuietly } from './files.js';
 import { followJob, jobName } from './host-job.js';
 import type { HostJob } from './host-job.js';
 import { outputNonce } from './manifest.js';
@@ -46,7 +46,7 @@ const MAX_CAT_FILES = 64;
 export async function joinByCommand(copying: Copying): Promise<void> {
   const { host, output, received, begunBytes, signal } = copying;
   const { plan } = received;
-  if (begunBytes === undefined) await makeFile(host, output, 'create');
+  if (begunBytes === undefined) await makeEmpty(host, output, 'create');
   const outcome = await follow(copying, 'start');
   if (outcome.kind === 'gone') throw new Fault('HOST_BUSY', 'the job that joins the chunks ended without a word');
   signal.throwIfAborted();

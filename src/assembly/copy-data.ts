@@ -4,7 +4,7 @@ import { chunkLength, chunkOffset } from '../core/chunks.js';
 import type { FileRange } from '../core/ports.js';
 import { Fault, isFault } from '../core/problems.js';
 import { WrongChunk, type Copying } from './copier.js';
-import { makeFile, openOurs, withFile } from './files.js';
+import { makeEmpty, openOurs, withFile } from './files.js';
 
 /** Chunk files that were looked at and are not yet copied: a round trip before each would take long on a long link. */
 const LOOKS_AHEAD = 64;
@@ -31,7 +31,7 @@ export async function copyData(copying: Copying): Promise<void> {
 /** Sees to it that the output is there and ours. */
 async function openedBytes({ host, output, begunBytes }: Copying): Promise<number> {
   if (begunBytes === undefined) {
-    await makeFile(host, output, 'create');
+    await makeEmpty(host, output, 'create');
     return 0;
   }
   const facts = await host.lstat(output);

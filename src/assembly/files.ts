@@ -1,5 +1,5 @@
 // Small files and directories of ours on a host, done so that a crash in between leaves either the old state or the new.
-import type { DirectoryEntry, Hashing, Host, OpenFile } from '../core/ports.js';
+import type { DirectoryEntry, Hashing, Host, OpenFile, OpenFiles } from '../core/ports.js';
 import { Fault, isFault } from '../core/problems.js';
 import { joinPath } from '../core/remote-path.js';
 import type { RemotePath } from '../core/remote-path.js';
@@ -32,7 +32,7 @@ export async function mapBounded<T, R>(items: readonly T[], atOnce: number, work
 export async function openOurs(host: Host, path: RemotePath, mode: 'read' | 'write'): Promise<OpenFile> {
   try {
     const [file] = await openAllOurs(host, [path]);
-    if (file !== undefined) return file;
+    return file;
   } catch (error) {
     // Some hosts take no writes to a file that is there.
     if (mode === 'write' || !isFault(error, 'FAILURE', 'PERMISSION_DENIED', 'HOST_UNSUPPORTED')) throw error;
@@ -42,11 +42,14 @@ export async function openOurs(host: Host, path: RemotePath, mode: 'read' | 'wri
 }
 
 /** For reading and writing, in this order; all of them, or none. */
-export async function openAllOurs(host: Host, paths: readonly RemotePath[]): Promise<readonly OpenFile[]> {
+export async function openAllOurs<const Paths extends readonly RemotePath[]>(
+  host: Host,
+  paths: Paths,
+): Promise<OpenFiles<Paths>> {
   const looks = settled(paths.map((path) => checkRegular(host, path)));
   const [look, opening] = await Promise.allSettled([looks, host.openAll(paths, 'write')]);
   if (look.status === 'fulfilled' && opening.status === 'fulfilled') return opening.value;
-  if (opening.status === 'fulfilled') for (const file of opening.value) void file.close();
+  if (opening.status === 'fulfilled') for (const file of opening.value as readonly OpenFile[]) void file.close();
   throw look.status === 'rejected' ? look.reason : (opening as PromiseRejectedResult).reason;
 }
 
@@ -64,7 +67,7 @@ export async function listOrNothing(host: Host, path: RemotePath): Promise<reado
 }
 
 /** A file without bytes. */
-export async function makeFile(host: Host, path: RemotePath, mode: 'create' | 'create-private'): Promise<void> {
+export async function makeEmpty(host: Host, path: RemotePath, mode: 'create' | 'create-private'): Promise<void> {
   void (await host.open(path, mode)).close();
 }
 

@@ -6,7 +6,7 @@ import { STAGING_NAME, joinPath, pathsBetween } from '../core/remote-path.js';
 import type { RemotePath } from '../core/remote-path.js';
 import type { Place } from '../core/staging.js';
 import { settled } from '../core/settled.js';
-import { freshNonce, inDirectories, makeFile, removeIfEmpty, removeQuietly } from './files.js';
+import { freshNonce, inDirectories, makeEmpty, removeIfEmpty, removeQuietly } from './files.js';
 import type { ProbedPowers } from './probe.js';
 import { probePowers } from './probe.js';
 
@@ -93,7 +93,7 @@ export class Homes {
     try {
       return await inDirectories(host, [staging], async () => {
         if ((await host.lstat(staging))?.kind !== 'directory') return false;
-        await makeFile(host, from, 'create-private');
+        await makeEmpty(host, from, 'create-private');
         await host.rename(from, to);
         return true;
       });

@@ -9,7 +9,7 @@ import type { RemotePath } from '../core/remote-path.js';
 import { joinPath } from '../core/remote-path.js';
 import type { ReceiveOutcome, ReceiveRequest } from '../core/staging.js';
 import { settled } from '../core/settled.js';
-import { listOrNothing, makeFile, move, openAllOurs, openOurs, readSmall, single, withFile } from './files.js';
+import { listOrNothing, makeEmpty, move, openAllOurs, openOurs, readSmall, single, withFile } from './files.js';
 import { compareWithStored, takeIn } from './intake.js';
 import type { Intake } from './intake.js';
 import { BegunAgain } from './layout.js';
@@ -51,7 +51,7 @@ export class InPlace implements Layout {
   async make(): Promise<void> {
     const { host } = this.#options;
     await settled([
-      makeFile(host, this.#data, 'create'),
+      makeEmpty(host, this.#data, 'create'),
       withFile(host.open(this.#received, 'create-private'), (received) => this.#writeFooter(received)),
     ]);
   }
@@ -97,7 +97,7 @@ export class InPlace implements Layout {
     const { host } = this.#options;
     try {
       const [file, received] = await openAllOurs(host, [this.#data, this.#received]);
-      if (file !== undefined && received !== undefined) return { data: { file, path: this.#data }, received };
+      return { data: { file, path: this.#data }, received };
     } catch (error) {
       if (!isFault(error, 'NOT_FOUND')) throw error;
     }

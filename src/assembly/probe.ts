@@ -8,7 +8,7 @@ import type { HostPowers } from '../core/staging.js';
 import { settled } from '../core/settled.js';
 import { chooseCopiers, chooseStrategy } from './choose.js';
 import type { CopierName } from './choose.js';
-import { freshNonce, makeFile, removeQuietly, single, withFile } from './files.js';
+import { freshNonce, makeEmpty, removeQuietly, single, withFile } from './files.js';
 import { readAll } from './received.js';
 
 /** Programs that hash a file, the fastest first: OpenSSL makes about five times the rate of coreutils' sha256sum. */
@@ -43,7 +43,7 @@ export async function probePowers(probing: Probing): Promise<ProbedPowers> {
   const [first, second, third] = ['a', 'b', 'c'].map((part) => joinPath(directory, `${name}.${part}`));
   if (first === undefined || second === undefined || third === undefined) throw new Error('three names were made');
   try {
-    await settled([first, second].map((path) => makeFile(host, path, 'create-private')));
+    await settled([first, second].map((path) => makeEmpty(host, path, 'create-private')));
     const clockOffsetMs = ((await host.lstat(first))?.modifiedAt ?? clock.now()) + HALF_SECOND_MS - clock.now();
     const [tools, randomWrite] = await settled([findHashTools(host, first), tryRandomWrites(host, first)]);
     const hasher = tools?.[0] ?? ((await tryServerHash(probing, first)) ? 'server' : undefined);
@@ -124,7 +124,7 @@ async function tryLink(host: Host, existing: RemotePath, to: RemotePath): Promis
 async function tryRename(host: Host, from: RemotePath, to: RemotePath): Promise<boolean> {
   await settled(
     [from, to].map(async (path) => {
-      if ((await host.lstat(path)) === undefined) await makeFile(host, path, 'create-private');
+      if ((await host.lstat(path)) === undefined) await makeEmpty(host, path, 'create-private');
     }),
   );
   return !(await succeeds(host.rename(from, to)));

@@ -15,7 +15,7 @@ import { move, openOurs, readSmall, removeFile, removeQuietly, replaceSmall, wit
 import type { Intent } from './manifest.js';
 import { DATA, INTENT, keptName, parseIntent } from './manifest.js';
 import type { Taken } from './whereabouts.js';
-import { isSameFile, lookFor, lookForMarked, lookForOther, removeStrays, takeBack } from './whereabouts.js';
+import { SECOND_MS, isSameFile, lookFor, lookForMarked, lookForOther, removeStrays, takeBack } from './whereabouts.js';
 
 export interface Publication {
   readonly host: Host;
@@ -36,8 +36,6 @@ interface Publishing extends Publication {
   readonly request: MergeRequest;
   readonly verified: Verified;
 }
-
-const SECOND_MS = 1_000;
 
 /**
  * `FileExists` with ASK when anything is there; `TARGET_CHANGED` when it isn't what `ifMatch` names, or when its directory is swapped for

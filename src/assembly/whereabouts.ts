@@ -9,7 +9,8 @@ import { look, unlessRefused } from '../core/sight.js';
 import type { Sight } from '../core/sight.js';
 import { freshNonce, move } from './files.js';
 
-const SECOND_MS = 1_000;
+/** What SFTP version 3 tells times in. */
+export const SECOND_MS = 1_000;
 /** How long it is looked for where a file has gone: where somebody swaps without a pause, looks seldom agree. */
 const SEARCHES = 60;
 const SEARCH_PAUSE_MS = 100;

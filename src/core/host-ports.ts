@@ -107,6 +107,9 @@ export interface OpenFile {
  */
 export type OpenMode = 'read' | 'write' | 'create' | 'create-private';
 
+/** A file for each path. */
+export type OpenFiles<Paths extends readonly RemotePath[]> = { readonly [At in keyof Paths]: OpenFile };
+
 /**
  * A host, for the length of one `use`. Every operation has a deadline (`HOST_UNREACHABLE` when it passes) and rejects with a
  * `Fault`. Nothing is opened that is not a regular file, as far as the caller looked first.
@@ -125,7 +128,7 @@ export interface Host {
   removeDirectory(path: RemotePath): Promise<void>;
   open(path: RemotePath, mode: OpenMode): Promise<OpenFile>;
   /** As `open` of each, in this order: all of them, or none. On hosts that answer in order it takes no longer than one. */
-  openAll(paths: readonly RemotePath[], mode: OpenMode): Promise<readonly OpenFile[]>;
+  openAll<const Paths extends readonly RemotePath[]>(paths: Paths, mode: OpenMode): Promise<OpenFiles<Paths>>;
   /** A small file, or its first `maxBytes`; undefined when none is there, or something other than a regular file. */
   readFile(path: RemotePath, maxBytes: number): Promise<Uint8Array | undefined>;
   /** A small file that wasn't there (`ALREADY_EXISTS`), readable by our account alone; durable where `durability` is strict. */

@@ -1,12 +1,15 @@
 // Small files whole, in as few round trips as the protocol allows: what depends on nothing but the order is asked for at once.
 import { isFault } from '../core/problems.js';
 import type { RemotePath } from '../core/remote-path.js';
+import { settled } from '../core/settled.js';
 import type { Channel } from './channel.js';
 import * as requests from './requests.js';
 import { OpenFlag } from './requests.js';
 
-const CREATE = OpenFlag.read | OpenFlag.write | OpenFlag.create | OpenFlag.exclusive;
-const PRIVATE_MODE = 0o600;
+/** For reading and writing, what wasn't there. */
+export const CREATE = OpenFlag.read | OpenFlag.write | OpenFlag.create | OpenFlag.exclusive;
+/** For our account alone. */
+export const PRIVATE = { mode: 0o600 } as const;
 
 /** Two round trips. See `Host.readFile`. To open a FIFO for reading would hold the whole session up; for writing, too, it does not. */
 export async function readWhole(channel: Channel, path: RemotePath, maxBytes: number): Promise<Uint8Array | undefined> {
@@ -63,7 +66,7 @@ export interface SmallFile {
 /** Two round trips. See `Host.makeFile`. */
 export async function makeWhole(channel: Channel, path: RemotePath, { bytes, syncTimeoutMs }: SmallFile): Promise<void> {
   const what = `make ${path}`;
-  const handle = await channel.call(what, requests.open(path, CREATE, { mode: PRIVATE_MODE }));
+  const handle = await channel.call(what, requests.open(path, CREATE, PRIVATE));
   const { maxWriteBytes, offers } = channel.capabilities;
   const answers: Promise<void>[] = [];
   for (let at = 0; at < bytes.length; at += maxWriteBytes) {
@@ -73,8 +76,7 @@ export async function makeWhole(channel: Channel, path: RemotePath, { bytes, syn
   }
   if (offers.fsync && syncTimeoutMs !== undefined) answers.push(channel.call(what, requests.fsync(handle), syncTimeoutMs));
   closeQuietly(channel, handle);
-  await Promise.allSettled(answers);
-  await Promise.all(answers);
+  await settled(answers);
 }
 
 /** Nobody waits for it: refused means the handle wasn't there, and a dead session takes its handles along. */

@@ -8,6 +8,7 @@ import type {
   HostOffers,
   HostProfile,
   OpenFile,
+  OpenFiles,
   OpenMode,
   RunOptions,
   SettableFacts,
@@ -25,17 +26,15 @@ import type { Context } from './limits.js';
 import { SshFile } from './open-file.js';
 import * as requests from './requests.js';
 import { OpenFlag } from './requests.js';
-import { closeQuietly, makeWhole, readWhole } from './small-files.js';
+import { CREATE, PRIVATE, closeQuietly, makeWhole, readWhole } from './small-files.js';
 import { SftpStatus, statusOf } from './status-codes.js';
 
-const CREATE = OpenFlag.read | OpenFlag.write | OpenFlag.create | OpenFlag.exclusive;
 const OPEN_FLAGS: Readonly<Record<OpenMode, number>> = {
   read: OpenFlag.read,
   write: OpenFlag.read | OpenFlag.write,
   create: CREATE,
   'create-private': CREATE,
 };
-const PRIVATE_MODE = 0o600;
 /** READDIRs under way: OpenSSH answers 100 names a request, and a round trip each would take long on a long link. */
 const LISTINGS_AHEAD = 8;
 
@@ -91,14 +90,13 @@ export class SshHost implements Host {
 
   async open(path: RemotePath, mode: OpenMode): Promise<OpenFile> {
     const [file] = await this.openAll([path], mode);
-    if (file === undefined) throw new Error('unreachable: one path, one file');
     return file;
   }
 
-  async openAll(paths: readonly RemotePath[], mode: OpenMode): Promise<readonly OpenFile[]> {
+  async openAll<const Paths extends readonly RemotePath[]>(paths: Paths, mode: OpenMode): Promise<OpenFiles<Paths>> {
     const { channel, release } = await this.#loan.lendBulk();
     const flags = OPEN_FLAGS[mode];
-    const attributes = mode === 'create-private' ? { mode: PRIVATE_MODE } : {};
+    const attributes = mode === 'create-private' ? PRIVATE : {};
     let left = paths.length;
     const releaseLast = (): void => {
       left -= 1;
@@ -110,7 +108,7 @@ export class SshHost implements Host {
     });
     const outcomes = await Promise.allSettled(openings);
     const failed = outcomes.findIndex(({ status }) => status === 'rejected');
-    if (failed === -1) return Promise.all(openings);
+    if (failed === -1) return (await Promise.all(openings)) as readonly OpenFile[] as OpenFiles<Paths>;
     for (const outcome of outcomes) {
       if (outcome.status === 'fulfilled') void outcome.value.close();
       else releaseLast();

@@ -188,7 +188,7 @@ describe('a FIFO that comes right after the look', () => {
       timed(() => services.longshore.dirInfo(ANNA, film.file)),
       timed(() => other.status(services.longshore)),
     ]);
-    expect(held.said).toMatchObject({ kind: 'TryAgainLater' });
+    expect(held.said).toMatchObject({ kind: 'TryAgainLater', code: 'HOST_BUSY' });
     expect(held.tookMs).toBeLessThan(ANSWER_MS);
     expect(beside.said).toMatchObject({ kind: 'UploadReady' });
     expect(beside.tookMs).toBeLessThan(ANSWER_MS);
