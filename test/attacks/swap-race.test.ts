@@ -18,12 +18,15 @@ beforeEach(() => {
 afterEach(() => fs.rmSync(outside, { recursive: true }));
 
 describe('a directory swapped for a link in a loop', () => {
-  it.each(RACES)('no file stays outside, and none is lost (%i uploads; pauses of up to %i and %i ms)', async (uploads, ...pauses) => {
-    const outcome = await raceOnHost({ ...RACE, uploads, outside, pauses });
-    expect(outcome).toMatchObject({ outside: [], lost: [], left: 0 });
-    expect(outcome.swaps).toBeGreaterThan(10);
-    expect(outcome.published).toBe(uploads);
-  });
+  it.each(RACES)(
+    'no file stays outside, and none is lost (%i uploads; pauses of up to %i and %i ms)',
+    async (uploads, ...pauses) => {
+      const outcome = await raceOnHost({ ...RACE, uploads, outside, pauses });
+      expect(outcome).toMatchObject({ outside: [], lost: [], left: 0 });
+      expect(outcome.swaps).toBeGreaterThan(10);
+      expect(outcome.published).toBe(uploads);
+    },
+  );
 
   it.runIf(isRoot)('in a chroot not a byte gets out, whatever the link says', async () => {
     const outcome = await raceInChroot({ ...RACE, uploads: 48, outside, pauses: [40, 10] });
