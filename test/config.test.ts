@@ -76,7 +76,7 @@ describe('configuration', () => {
         chunkBytes: 10 * 2 ** 20,
         maxChunkBytes: 64 * 2 ** 20,
         maxFileBytes: 5 * 2 ** 40,
-        chunksInFlightPerPerson: 16,
+        chunksInFlightPerPerson: 64,
         uploadsPerPerson: 10_000,
         bytesPerPerson: 50 * 2 ** 40,
         claimsPerPerson: 1_000,

@@ -73,7 +73,7 @@ function addPut(program: Command, terminal: Terminal): void {
         new Option('--if-exists <what>', 'when a file is there').choices(['ask', 'replace', 'skip'] as const).default('ask'),
       )
       .option('--limit-rate <rate>', 'bytes per second, of all files together: 20MiB, 500K')
-      .option('--parallel <n>', 'chunks on the way at once, at most', '16')
+      .option('--parallel <n>', 'chunks on the way at once, at most', '32')
       .option('--chunk-size <size>', 'such as 10MiB; a wish, fixed once an upload has begun')
       .option('--take-over', 'take the path over from another upload of yours', false)
       .addOption(json()),

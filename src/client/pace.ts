@@ -1,4 +1,4 @@
-// How many requests with chunks are on the wire at the same time.
+// How many requests with chunks are under way at the same time: whose bodies leave, and that wait for their answers.
 
 import { Slots } from './turns.js';
 
@@ -13,6 +13,8 @@ const BEGINNING = { worth: 0.5, answers: 0.5, leastAnswers: 2, step: 2 };
 const LATER = { worth: 0.3, answers: 1, leastAnswers: 4, step: 1.5 };
 /** And the time that takes at least, where chunks are small: a busy machine stumbles for so long. */
 const JUDGED_MS = 200;
+/** Without any answer the way is so long that there may be more. */
+const UNANSWERED_MS = 1_000;
 /** A request that takes so long fills its way: more of them would only be more that is half sent when the way breaks. */
 const LONG_REQUEST_MS = 8_000;
 /** Without another try after one in vain; doubled up to the maximum, since links do change. */
@@ -30,9 +32,19 @@ interface Seen {
   readonly rate: number;
 }
 
+/** What a request tells of itself. */
+export interface Milestones {
+  /** So many bytes more of it have left. */
+  readonly sent: (bytes: number) => void;
+  /** All of it is acknowledged. */
+  readonly landed: () => void;
+}
+
 /**
- * Finds the number of requests that pays, within 1 … `max`, for all uploads that share it: doubles it as long as the rate grows with it,
- * goes back where it doesn't, tries a few more or fewer now and then, halves it when the other side says that it is busy.
+ * Finds the number of requests at the wire that pays, within 1 … `max`, for all uploads that share it: doubles it as long as the rate grows
+ * with it, goes back where it doesn't, tries a few more or fewer now and then, halves it when the other side says that it is busy. One whose
+ * body has left gives its place at the wire to the next, which so begins before the answer; as many as there are places may wait for theirs,
+ * and `max` are under way at most.
  *
  * The rate is that of answers, not of bytes that leave: those fill the buffers on the way first, new ones with each further request, which
  * looks like a gain at the very moment when there is to be judged. Nor are answers counted, of which there are few in a second. By Little's
@@ -42,10 +54,18 @@ interface Seen {
 export class Pace {
   readonly #max: number;
   readonly #now: () => number;
+  /** At the wire. */
   readonly #slots: Slots;
-  /** Of requests that began and ended under the present limit, all slots taken. */
+  /** With those that wait for the wire, or for their answers. */
+  readonly #room: Slots;
+  #underWay = 0;
+  /** Of requests that began and ended under the present limit, all slots taken: the rate of all as one of them tells it, and its time. */
   #answers: { readonly bytesPerMs: number; readonly ms: number }[] = [];
   #limitSince: number;
+  /** Bytes that have left since then. */
+  #sentBytes = 0;
+  /** Whether there was any answer. */
+  #hasAnswer = false;
   /** The number before the try that is under way; `undefined`: none is. */
   #before: Seen | undefined;
   /** Until the first attempt to double was in vain, or the maximum is reached. */
@@ -59,24 +79,39 @@ export class Pace {
     this.#max = max;
     this.#now = now;
     this.#slots = new Slots(Math.min(START, max));
+    this.#room = new Slots(roomBeside(this.limit, max));
     this.#limitSince = now();
   }
 
-  /** Requests at the same time, for now. */
+  /** Requests at the wire at the same time, for now. */
   get limit(): number {
     return this.#slots.limit;
   }
 
-  /** `work` calls `landed` when that many bytes have been acknowledged. Rejects as it does, or with the signal's reason. */
-  async use<T>(work: (landed: (bytes: number) => void) => Promise<T>, signal: AbortSignal): Promise<T> {
-    return await this.#slots.use(async () => {
+  /** `work` begins when there is a place, and sends so many bytes. Rejects as it does, or with the signal's reason. */
+  async use<T>(bytes: number, work: (milestones: Milestones) => Promise<T>, signal: AbortSignal): Promise<T> {
+    return await this.#room.use(async () => {
+      const leave = await this.#slots.turn(signal);
       const beganAt = this.#now();
-      return await work((bytes) => this.#landed(bytes, beganAt));
+      this.#underWay += 1;
+      let leftBytes = 0;
+      const sent = (more: number) => {
+        leftBytes += more;
+        if (leftBytes >= bytes) leave();
+        this.#sent(more, bytes);
+      };
+      try {
+        return await work({ sent, landed: () => this.#landed(bytes, beganAt) });
+      } finally {
+        this.#underWay -= 1;
+        leave();
+      }
     }, signal);
   }
 
   /** The gateway or the host has too much to do. */
   crowded(): void {
+    this.#hasAnswer = true;
     const now = this.#now();
     if (now - this.#crowdedAt < CROWDED_ONCE_MS) return;
     this.#crowdedAt = now;
@@ -86,15 +121,25 @@ export class Pace {
     this.#turnTo(Math.max(1, Math.floor(this.limit / 2)));
   }
 
+  /** On a long way the first answers take seconds. As long as even twice as many would be quick to leave, there is nothing to lose. */
+  #sent(more: number, requestBytes: number): void {
+    this.#sentBytes += more;
+    const ms = this.#now() - this.#limitSince;
+    if (this.#hasAnswer || ms < UNANSWERED_MS || this.limit >= this.#max || this.#slots.waiting === 0) return;
+    const requestMs = (this.limit * requestBytes * ms) / this.#sentBytes;
+    if (requestMs * 2 < LONG_REQUEST_MS) this.#turnTo(Math.min(this.#max, this.limit * 2));
+  }
+
   #landed(bytes: number, beganAt: number): void {
     const now = this.#now();
+    this.#hasAnswer = true;
     // With slots to spare the limit isn't what the rate comes of.
-    if (beganAt < this.#limitSince || this.#slots.taken < this.limit) return;
+    if (beganAt < this.#limitSince || (this.#slots.taken < this.limit && this.#underWay < this.#room.limit)) return;
     const ms = Math.max(1, now - beganAt);
-    this.#answers.push({ bytesPerMs: bytes / ms, ms });
+    this.#answers.push({ bytesPerMs: (bytes * this.#underWay) / ms, ms });
     const { answers, leastAnswers } = this.#manner;
     if (this.#answers.length < Math.max(leastAnswers, this.limit * answers) || now - this.#limitSince < JUDGED_MS) return;
-    const rate = this.limit * median(this.#answers.map(({ bytesPerMs }) => bytesPerMs));
+    const rate = median(this.#answers.map(({ bytesPerMs }) => bytesPerMs));
     const seen = { limit: this.limit, rate };
     const requestMs = median(this.#answers.map((answer) => answer.ms));
     this.#answers = [];
@@ -131,7 +176,7 @@ export class Pace {
     if (limit >= this.#max) this.#manner = LATER;
     const isBeginning = this.#manner === BEGINNING;
     const { step } = this.#manner;
-    const isMorePossible = this.#slots.waiting > 0 && requestMs < LONG_REQUEST_MS;
+    const isMorePossible = this.#slots.waiting + this.#room.waiting > 0 && requestMs < LONG_REQUEST_MS;
     const more = isMorePossible ? Math.min(this.#max, Math.ceil(limit * step)) : limit;
     const fewer = Math.min(limit, Math.max(START, Math.floor(limit / step)));
     if (isBeginning) return more;
@@ -148,9 +193,16 @@ export class Pace {
 
   #turnTo(limit: number): void {
     this.#answers = [];
+    this.#sentBytes = 0;
     this.#limitSince = this.#now();
     this.#slots.limit = limit;
+    this.#room.limit = roomBeside(limit, this.#max);
   }
+}
+
+/** For as many answers as there are places at the wire. */
+function roomBeside(limit: number, max: number): number {
+  return Math.min(max, 2 * limit);
 }
 
 /** Whether the later of the two numbers is to stay. */

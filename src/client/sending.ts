@@ -5,6 +5,7 @@ import type { UploadContext } from './context.js';
 import type { HashedChunk } from './digests.js';
 import { AbortedError, NetworkError, ProblemError, SourceChangedError } from './errors.js';
 import type { UploadChunkAnswer, UploadFinished } from './operations.js';
+import type { Milestones } from './pace.js';
 import { Slots } from './turns.js';
 
 /** `unknown`: the gateway no longer has this upload as the caller's; its status must be asked again. */
@@ -15,7 +16,7 @@ type ChunkAnswer = Exclude<UploadChunkAnswer, { __typename: 'TryAgainLater' }>;
 
 /** Sent again so often after a digest mismatch with unchanged bytes: the wire, or the memory of a machine, is broken then. */
 const MISMATCH_ATTEMPTS = 5;
-/** Chunks that wait for the wire, and as many that are being hashed behind them. */
+/** Chunks that are on their way to the wire, and as many that are being hashed behind them. */
 export const AHEAD = 2;
 /** Problems that fewer requests at the same time would not have met. */
 const CROWDED: readonly string[] = ['HOST_BUSY', 'RATE_LIMITED'];
@@ -30,7 +31,7 @@ export async function sendChunks(
   chunks: AsyncGenerator<HashedChunk, void>,
 ): Promise<SendOutcome> {
   // No more are hashed than will soon be sent: on a machine that has better to do at that moment, and from a disk that would be read twice.
-  const room = new Slots(context.pace.limit + AHEAD);
+  const room = new Slots(AHEAD);
   // One for each: see `Gate`.
   const endings = Array.from({ length: context.parallel }, () => new AbortController());
   const state = { hasEnded: false };
@@ -45,16 +46,18 @@ export async function sendChunks(
     try {
       for (;;) {
         signal.throwIfAborted();
-        room.limit = context.pace.limit + AHEAD;
-        const result = await room.use(async () => {
+        const onWire = await room.turn(signal);
+        try {
           const next = await chunks.next();
-          return next.done === true ? undefined : await sendChunk(context, plan, next.value, signal);
-        }, signal);
-        if (result === undefined) return;
-        if (result.kind === 'sent') continue;
-        outcome = result;
-        end();
-        return;
+          if (next.done === true) return;
+          const result = await sendChunk({ ...context, onWire }, plan, next.value, signal);
+          if (result.kind === 'sent') continue;
+          outcome = result;
+          end();
+          return;
+        } finally {
+          onWire();
+        }
       }
     } catch (error) {
       // What fails because we cancelled it isn't why we did.
@@ -75,8 +78,13 @@ export async function sendChunks(
   return outcome;
 }
 
+interface Sending extends UploadContext {
+  /** To be called when the chunk is at the wire. */
+  readonly onWire: () => void;
+}
+
 async function sendChunk(
-  context: UploadContext,
+  context: Sending,
   plan: ChunkPlan,
   { index, digest }: HashedChunk,
   signal: AbortSignal,
@@ -104,27 +112,32 @@ async function sendChunk(
 }
 
 async function attempt(
-  context: UploadContext,
+  context: Sending,
   chunk: HashedChunk & { readonly span: ChunkSpan },
   signal: AbortSignal,
 ): Promise<UploadChunkAnswer> {
-  const { source, pace } = context;
-  const answer = await pace.use(async (landed) => {
-    try {
-      return await fly(context, { ...chunk, landed }, signal);
-    } catch (error) {
-      // A browser tells a source that it can't read any more from a network that it can't reach only when asked.
-      if (error instanceof NetworkError && !signal.aborted && (await source.hasChanged())) throw changedWhileSending();
-      throw error;
-    }
-  }, signal);
+  const { source, pace, onWire } = context;
+  const answer = await pace.use(
+    chunk.span.length,
+    async (milestones) => {
+      onWire();
+      try {
+        return await fly(context, { ...chunk, ...milestones }, signal);
+      } catch (error) {
+        // A browser tells a source that it can't read any more from a network that it can't reach only when asked.
+        if (error instanceof NetworkError && !signal.aborted && (await source.hasChanged())) throw changedWhileSending();
+        throw error;
+      }
+    },
+    signal,
+  );
   if (answer.__typename === 'TryAgainLater' && CROWDED.includes(answer.code)) pace.crowded();
   return answer;
 }
 
 async function fly(
   { gateway, source, file, ticket, meter, emitProgress }: UploadContext,
-  { index, digest, span, landed }: HashedChunk & { readonly span: ChunkSpan; readonly landed: (bytes: number) => void },
+  { index, digest, span, sent, landed }: HashedChunk & Milestones & { readonly span: ChunkSpan },
   signal: AbortSignal,
 ): Promise<UploadChunkAnswer> {
   const { offset, length } = span;
@@ -137,6 +150,7 @@ async function fly(
       onBytesSent: (bytes) => {
         flight.moved(bytes);
         emitProgress();
+        sent(bytes);
       },
       signal,
       ticket,
@@ -145,7 +159,7 @@ async function fly(
       flight.land();
       meter.stored(index);
       // One that was there already is answered before its bytes have come: that is no measure of the way.
-      if (!answer.alreadyStored) landed(length);
+      if (!answer.alreadyStored) landed();
     }
     return answer;
   } finally {

@@ -58,7 +58,7 @@ export class Slots {
 
   /** Rejects with the signal's reason when that aborts before the turn came; afterwards the work itself has to heed it. */
   async use<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> {
-    const leave = await this.#turn(signal);
+    const leave = await this.turn(signal);
     try {
       return await work();
     } finally {
@@ -66,7 +66,8 @@ export class Slots {
     }
   }
 
-  async #turn(signal: AbortSignal): Promise<() => void> {
+  /** Resolves, when a slot is free, with what gives it back. Rejects with the signal's reason when that aborts before. */
+  async turn(signal: AbortSignal): Promise<() => void> {
     signal.throwIfAborted();
     return await new Promise<() => void>((resolve, reject) => {
       const end = () => {

@@ -19,7 +19,7 @@ import { RunningUpload, type Upload, type UploadRoom } from './upload.js';
 export interface UploaderOptions extends TransportOptions {
   /**
    * Chunks on the wire at the same time, of all uploads of this uploader, at most; how many there are of these follows what pays. Default:
-   * 16 on Node; 5 in browsers, which open six connections to a host.
+   * 32 on Node; 5 in browsers, which open six connections to a host.
    */
   readonly parallel?: number | undefined;
   /**

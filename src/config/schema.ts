@@ -308,7 +308,7 @@ const limits = section({
   chunksInFlightPerPerson: quantity(INTEGER, {
     min: 1,
     max: 1_000,
-    fallback: 16,
+    fallback: 64,
     description: 'Chunks one person may be sending at once, through each gateway',
   }),
   uploadsPerPerson: quantity(INTEGER, {

@@ -1,6 +1,7 @@
 // The connections to one host: made when needed, shared by everybody, given up when idle. One serves all but open files; files go to
 // whichever has the least work, and stay there.
 import { Fault, isFault } from '../core/problems.js';
+import { settled } from '../core/settled.js';
 import { Breaker } from './breaker.js';
 import { type Lease, leastBusy } from './bulk-channels.js';
 import type { Channel } from './channel.js';
@@ -36,8 +37,8 @@ export class ConnectionPool {
   readonly #members = new Set<Member>();
   /** Beside the members: each for one piece of work alone. */
   readonly #apart = new Set<Connection>();
-  /** One handshake at a time: sshd drops some of many (MaxStartups). */
   #connecting: Promise<Member> | undefined;
+  #growing: Promise<void> | undefined;
   #files = 0;
   #stopLooking: (() => void) | undefined;
   /** Aborts, with a fault, when the pool is closed. */
@@ -78,6 +79,7 @@ export class ConnectionPool {
     await this.#connecting?.catch(() => {
       // Whoever waits for it is told.
     });
+    await this.#growing;
     await Promise.all([
       ...[...this.#members].map((member) => this.#dismiss(member)),
       ...[...this.#apart].map((connection) => connection.close()),
@@ -154,16 +156,22 @@ export class ConnectionPool {
   }
 
   #look(): void {
-    if (this.#connecting !== undefined) return;
+    if (this.#connecting !== undefined || this.#growing !== undefined) return;
     const living = this.#living();
     const { clock } = this.#context;
     const loads = living.map(({ connection }) => connection.load);
     const more = living.length === 0 ? 0 : this.#growth.look(clock.monotonic(), loads);
-    if (more > 0) this.#grow(more).catch(() => this.#growth.refused(clock.monotonic()));
+    if (more > 0) {
+      this.#growing = this.#grow(more).finally(() => {
+        this.#growing = undefined;
+      });
+    }
   }
 
+  /** Never rejects. All at once, which is no more than there are already: sshd drops some of many handshakes (MaxStartups, 10). */
   async #grow(more: number): Promise<void> {
-    for (let opened = 0; opened < more; opened += 1) await this.#attempt();
+    const attempts = Array.from({ length: more }, async () => this.#admit(await this.#open()));
+    await settled(attempts).catch(() => this.#growth.refused(this.#context.clock.monotonic()));
   }
 
   #endLooking(): void {

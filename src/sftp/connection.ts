@@ -83,6 +83,7 @@ export class Connection {
   get load(): ConnectionLoad {
     const loads = [...this.#channels].map((channel) => channel.writeWindow.load);
     return {
+      channels: this.#context.limits.bulkChannels,
       writers: loads.reduce((sum, { writers }) => sum + writers, 0),
       writtenBytes: loads.reduce((sum, { givenBytes }) => sum + givenBytes, this.#earlierBytes),
       underWayBytes: loads.reduce((sum, { takenBytes }) => sum + takenBytes, 0),

@@ -4,9 +4,11 @@
 // grants. At 50 ms that is 50 to 60 MB/s, and four connections carried 2.5 times as much where the link had room (field notes). On a short
 // way one connection keeps a core busy, and a second one only doubles the host's work. So: only where the way is long, only while bytes
 // queue on every connection or its channels' windows are full, and no further when the last step gained nothing because the link itself
-// is full.
+// is full. On a very long way it is enough that files share full windows.
 
 export interface ConnectionLoad {
+  /** Channels for files that it may have. */
+  readonly channels: number;
   /** Files that are being written. */
   readonly writers: number;
   /** Bytes that the host has acknowledged so far. */
@@ -27,6 +29,8 @@ const QUEUED_ROUND_TRIPS = 1.5;
 const WRITERS_PER_CONNECTION = 2;
 /** The part of the windows that is taken when they are what holds the writers back: between two chunks a file has nothing to write. */
 const FULL = 0.6;
+/** A file that is written stays where it is for several round trips of this length, so who waits to measure comes too late for it. */
+const VERY_LONG_ROUND_TRIP_MS = 80;
 /** How long the load is measured: long enough that single answers and the gaps between files don't count. */
 const MEASURED_MS = 600;
 /** The rate after the last step against that before it, for another step: more than it varies by itself; each step doubles, at best. */
@@ -65,6 +69,11 @@ export class Growth {
     if (now < this.#contentUntil || loads.length >= this.#limit) {
       this.#measurement = undefined;
       return 0;
+    }
+    if (isCrowded(loads)) {
+      this.#measurement = undefined;
+      this.#before = undefined;
+      return Math.min(loads.length, this.#limit - loads.length);
     }
     const current = this.#measurement;
     if (current?.underWayBytes.length !== loads.length || now - current.lastLookAt > MEASURED_MS) {
@@ -108,6 +117,14 @@ function count(measurement: Measurement, now: number, loads: readonly Connection
     measurement.writers += writers;
     measurement.underWayBytes[index] = (measurement.underWayBytes[index] ?? 0) + underWayBytes;
   }
+}
+
+/** Whether files share channels whose windows are full, on a way so long that nothing else can be what holds them back. */
+function isCrowded(loads: readonly ConnectionLoad[]): boolean {
+  const writers = loads.reduce((sum, load) => sum + load.writers, 0);
+  const channels = loads.reduce((sum, load) => sum + load.channels, 0);
+  if (writers <= channels || loads.some(({ roundTripMs }) => roundTripMs < VERY_LONG_ROUND_TRIP_MS)) return false;
+  return loads.some(({ underWayBytes, windowBytes }) => underWayBytes >= FULL * windowBytes);
 }
 
 /** Whether there are files enough, and each connection has a long way, and a queue on it or no room left in its windows. */

@@ -1,12 +1,12 @@
 // A way for chunks that exists only on a clock of its own: for the pace, which has to find out what such ways are like.
-import type { Pace } from '../../src/client/pace.js';
+import type { Milestones, Pace } from '../../src/client/pace.js';
 
 export interface LinkOptions {
   /** Bytes per ms that it carries in all, whatever their number; by the time when it varies. */
   readonly carries: number | ((nowMs: number) => number);
   /** Bytes per ms that one request can't exceed: its window per round trip. */
   readonly perRequest?: number;
-  /** What a request waits besides its bytes, ms. */
+  /** What a request waits besides its bytes, half of it before they leave and half of it after, ms. */
   readonly overheadMs?: number;
   /** The same for the first requests, which open connections. */
   readonly coldMs?: number;
@@ -17,8 +17,11 @@ export interface LinkOptions {
 interface Flight {
   waitsMs: number;
   bytes: number;
+  /** For its answer. */
+  endsMs: number;
   /** How fast this one is against others. */
   readonly luck: number;
+  readonly sent: (bytes: number) => void;
   readonly land: () => void;
 }
 
@@ -47,7 +50,7 @@ export class Link {
     const sender = async () => {
       while (left > 0) {
         left -= 1;
-        await pace.use((landed) => this.#carry(chunkBytes, landed), new AbortController().signal);
+        await pace.use(chunkBytes, (milestones) => this.#carry(chunkBytes, milestones), new AbortController().signal);
       }
     };
     await Promise.all(Array.from({ length: senders }, sender));
@@ -64,13 +67,15 @@ export class Link {
     }
   }
 
-  async #carry(bytes: number, landed: (bytes: number) => void): Promise<void> {
+  async #carry(bytes: number, { sent, landed }: Milestones): Promise<void> {
     const { overheadMs = 0, coldMs = overheadMs } = this.#options;
-    const waitsMs = (this.#begun < 4 ? coldMs : overheadMs) * this.#luck();
+    const allMs = (this.#begun < 4 ? coldMs : overheadMs) * this.#luck();
+    const endsMs = overheadMs / 2;
     this.#begun += 1;
-    await new Promise<void>((land) => this.#flights.add({ waitsMs, bytes, luck: this.#luck(), land }));
+    const luck = this.#luck();
+    await new Promise<void>((land) => this.#flights.add({ waitsMs: allMs - endsMs, bytes, endsMs, luck, sent, land }));
     this.bytes += bytes;
-    landed(bytes);
+    landed();
   }
 
   /** 0.6 … 1.6, mostly about 1. */
@@ -82,12 +87,17 @@ export class Link {
   #move(): void {
     const { carries, perRequest = Infinity } = this.#options;
     const total = typeof carries === 'function' ? carries(this.now) : carries;
-    const moving = [...this.#flights].filter((flight) => flight.waitsMs <= 0);
+    const moving = [...this.#flights].filter((flight) => flight.waitsMs <= 0 && flight.bytes > 0);
     const share = total / moving.reduce((sum, { luck }) => sum + luck, 0);
     for (const flight of this.#flights) {
       if (flight.waitsMs > 0) flight.waitsMs -= STEP_MS;
-      else flight.bytes -= Math.min(perRequest, share) * flight.luck * STEP_MS;
+      else if (flight.bytes > 0) {
+        const bytes = Math.min(perRequest, share) * flight.luck * STEP_MS;
+        flight.bytes -= bytes;
+        flight.sent(bytes);
+      } else flight.endsMs -= STEP_MS;
       if (flight.bytes > 0) continue;
+      if (flight.endsMs > 0) continue;
       this.#flights.delete(flight);
       flight.land();
     }

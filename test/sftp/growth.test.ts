@@ -52,6 +52,7 @@ class Host {
     const rate = Math.min(carried, sourceBytesPerMs);
     this.#bytes += rate * LOOK_MS;
     const load = {
+      channels: 4,
       writers: writers / this.connections,
       roundTripMs,
       writtenBytes: this.#bytes / this.connections,
@@ -100,6 +101,14 @@ describe('growth', () => {
     const host = new Host();
     expect(host.work(30, { ...LONG, linkBytesPerMs: 70_000 })).toBe(2);
     expect(host.work(60)).toBe(4);
+  });
+
+  it('does not measure first where files share full windows on a very long way', () => {
+    const veryLong = { ...LONG, roundTripMs: 200, windowBytes: 8 * MIB };
+    expect(new Host().work(0.4, veryLong)).toBe(4);
+    expect(new Host().work(0.4, veryLong, { ...BUSY, writers: 6 })).toBe(2);
+    expect(new Host().work(0.4, veryLong, { ...BUSY, writers: 4, underWayBytes: 2 * MIB })).toBe(1);
+    expect(new Host().work(100, veryLong, { ...BUSY, sourceBytesPerMs: 10_000 })).toBe(1);
   });
 
   it('measures anew after a rest', () => {

@@ -5,8 +5,8 @@ import { Transport, type TransportOptions } from '../transport.js';
 import { Uploader as PortableUploader, type UploaderOptions } from '../uploader.js';
 import { nodePlatform, type NodePlatformOptions } from './platform.js';
 
-/** As many chunks as a gateway takes of one person, unless it was configured otherwise; there are so many only where that pays. */
-const PARALLEL = 16;
+/** A gateway takes twice as many of one person, unless it was configured otherwise; there are so many only where that pays. */
+const PARALLEL = 32;
 
 export interface NodeUploaderOptions extends UploaderOptions, NodePlatformOptions {}
 
