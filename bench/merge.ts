@@ -176,7 +176,11 @@ async function timed(staged: StagedUpload, content: Content): Promise<Times> {
   execFileSync('sync');
   const flushed = performance.now();
   const request = { ifExists: 'ASK', askedAt: 1 } as const;
-  const published = await staged.publish(request, outcome.verified, () => Promise.resolve());
+  const published = await staged.publish(
+    () => Promise.resolve(request),
+    outcome.verified,
+    () => Promise.resolve(),
+  );
   if (published.kind !== 'published') throw new Error('was not published');
   const publishMs = performance.now() - flushed;
   return { assembleMs: assembled - began, verifyMs: verified - assembled, publishMs };

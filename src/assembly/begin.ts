@@ -8,7 +8,7 @@ import type { Manifest } from '../core/staging.js';
 import { settled } from '../core/settled.js';
 import { freshNonce, inDirectories } from './files.js';
 import { MANIFEST, isManifestOf } from './manifest.js';
-import { removeEmptied, removeGivenUp, setAside } from './removal.js';
+import { around, removeGivenUp, setAside } from './removal.js';
 import { layoutOf } from './staged-upload.js';
 import { readManifest } from './survey.js';
 
@@ -43,8 +43,7 @@ export async function begin(beginning: Beginning): Promise<boolean> {
 
 /** An abort that came meanwhile could not remove the directories around the draft. */
 async function leave(host: Host, draft: RemotePath): Promise<void> {
-  await removeGivenUp(host, draft);
-  await removeEmptied(host, parentOf(draft));
+  await removeGivenUp(host, draft, { around: around(parentOf(draft)) });
 }
 
 async function fill({ host, clock, hashing, identity, manifest }: Beginning, draft: RemotePath): Promise<void> {
@@ -61,7 +60,7 @@ async function fill({ host, clock, hashing, identity, manifest }: Beginning, dra
  */
 export async function clearAway({ host, hashing, identity, directory }: Beginning): Promise<boolean> {
   const aside = joinPath(parentOf(directory), `x.${freshNonce(hashing)}`);
-  if (!(await setAside(host, directory, aside))) return (await host.lstat(directory)) === undefined;
+  if ((await setAside(host, directory, aside)) === undefined) return (await host.lstat(directory)) === undefined;
   const manifest = await readManifest(host, aside);
   if (manifest !== undefined && isManifestOf(manifest, identity) && (await movesBack(host, aside, directory))) return true;
   await removeGivenUp(host, aside);

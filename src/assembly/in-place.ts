@@ -113,7 +113,9 @@ export class InPlace implements Layout {
 
   /** What was appended to the data is cut off; chunks that it no longer has, cut short by somebody, lose their place. */
   async assemble(received: ReceivedMap): Promise<string> {
-    const { plan } = this.#options;
+    const { host, plan } = this.#options;
+    const { kind, size: presentBytes } = (await host.lstat(this.#data)) ?? {};
+    if (kind === 'file' && presentBytes === plan.size) return DATA;
     const opened = await this.#openData();
     const size = await withFile(opened.file, async (data) => {
       if (opened.path !== this.#data) await this.#takeBack(opened.path);

@@ -29,7 +29,7 @@ export interface Publication {
   readonly hostNow: number;
 }
 
-interface Publishing extends Publication {
+export interface Publishing extends Publication {
   /** Name of the file that was assembled. */
   readonly output: string;
   readonly confirm: () => Promise<void>;
@@ -41,20 +41,15 @@ interface Publishing extends Publication {
  * `FileExists` with ASK when anything is there; `TARGET_CHANGED` when it isn't what `ifMatch` names, or when its directory is swapped for
  * another meanwhile; `HOST_UNSUPPORTED` when it would have to be replaced on a host that can't. The old file stays until the new one is there.
  */
-export async function publish(
-  publication: Publication & Pick<Publishing, 'output' | 'confirm'>,
-  request: MergeRequest,
-  verified: Verified,
-): Promise<PublishOutcome> {
-  const { host, identity, hostNow } = publication;
-  const target = await resolveTarget(host, whereTo(publication));
-  const problem = objection(publication, request, target);
+export async function publish(publishing: Publishing, target: Target): Promise<PublishOutcome> {
+  const { host, identity, hostNow, request } = publishing;
+  const problem = objection(publishing, request, target);
   if (problem !== undefined) return { kind: 'refused', problem };
   const made: RemotePath[] = [];
   let outcome: PublishOutcome | undefined;
   try {
     await makeParents(host, target, { parent: parentOf(identity.target), made });
-    outcome = await publishIn({ ...publication, request, verified }, target);
+    outcome = await publishIn(publishing, target);
     return outcome;
   } finally {
     if (outcome?.kind !== 'published') await removeStrays(host, { made, since: hostNow });
@@ -71,7 +66,7 @@ async function publishIn(publishing: Publishing, target: Target): Promise<Publis
   let isOver = false;
   try {
     // As late as SFTP allows: a large file may take minutes until it is durable.
-    const [late, sight] = await settled([resolveTarget(host, whereTo(publishing)), look(host, identity.target)] as const);
+    const [late, sight] = await settled([resolveAgain(publishing), look(host, identity.target)] as const);
     const problem = objection(publishing, request, late) ?? (sight.kind === 'absent' ? undefined : SWAPPED);
     if (problem !== undefined) return { kind: 'refused', problem };
     await publishing.confirm();
@@ -102,7 +97,7 @@ async function takeStep(publishing: Publishing, output: RemotePath, isReplacing:
   try {
     if (isReplacing) await host.replace(output, identity.target);
     else if (!(await nameAnew(publishing, output))) {
-      const { facts } = await resolveTarget(host, whereTo(publishing));
+      const { facts } = await resolveAgain(publishing);
       const changed = refused('TARGET_CHANGED', 'a file came and went at the path while this one was published');
       return facts === undefined ? changed : fileExists(hashing, facts);
     }
@@ -165,8 +160,9 @@ async function prepare(publishing: Publishing, target: Target): Promise<Prepared
   return { path, facts };
 }
 
-function whereTo({ identity }: Publication) {
-  return { path: identity.target, person: identity.person };
+/** Where the upload's path leads now. */
+export function resolveAgain({ host, identity }: Publication): Promise<Target> {
+  return resolveTarget(host, { path: identity.target, person: identity.person });
 }
 
 async function setLook(file: OpenFile, look: SettableFacts): Promise<void> {

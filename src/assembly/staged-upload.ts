@@ -7,6 +7,7 @@ import { ProblemError, isFault, refused } from '../core/problems.js';
 import type { MergeStrategy } from '../core/progress.js';
 import { joinPath, parentOf } from '../core/remote-path.js';
 import type { RemotePath } from '../core/remote-path.js';
+import { outcomeOf, settled, valueOf } from '../core/settled.js';
 import type {
   AssembleOptions,
   Manifest,
@@ -26,9 +27,9 @@ import { BegunAgain } from './layout.js';
 import type { Layout, LayoutOptions, ListingMemory } from './layout.js';
 import { INTENT, MERGE, isGivenUpDirectory, parseMergeRequest } from './manifest.js';
 import type { ProbedPowers } from './probe.js';
-import { publish, recoverPublication } from './publish.js';
+import { publish, recoverPublication, resolveAgain } from './publish.js';
 import type { Publication } from './publish.js';
-import { removeEmptied, removeGivenUp, setAside } from './removal.js';
+import { around, removeEmptied, removeGivenUp, setAside } from './removal.js';
 import { readManifest } from './survey.js';
 import { verify } from './verify.js';
 
@@ -149,13 +150,22 @@ export class HostStagedUpload implements StagedUpload {
     });
   }
 
-  async publish(request: MergeRequest, verified: Verified, confirm: () => Promise<void>): Promise<PublishOutcome> {
+  async publish(
+    request: () => Promise<MergeRequest>,
+    verified: Verified,
+    confirm: () => Promise<void>,
+  ): Promise<PublishOutcome> {
     return this.#guarded(async () => {
       const publication = await this.#publication();
-      const output = await this.#layout.setApart(this.#assembled());
+      const [apart, asked] = await settled([
+        outcomeOf(this.#layout.setApart(this.#assembled())),
+        outcomeOf(settled([request(), resolveAgain(publication)])),
+      ]);
+      const output = valueOf(apart);
       let isPublished = false;
       try {
-        const outcome = await publish({ ...publication, output, confirm }, request, verified);
+        const [newest, target] = valueOf(asked);
+        const outcome = await publish({ ...publication, output, confirm, request: newest, verified }, target);
         isPublished = outcome.kind === 'published';
         return outcome;
       } finally {
@@ -187,8 +197,13 @@ export class HostStagedUpload implements StagedUpload {
     forget();
     const targetDirectory = parentOf(this.directory);
     const aside = joinPath(targetDirectory, `x.${freshNonce(hashing)}`);
-    const isAside = await setAside(host, this.directory, aside);
-    for (const directory of isAside ? [aside] : await this.#leftAside()) {
+    const listed = await setAside(host, this.directory, aside);
+    if (listed !== undefined) {
+      await look?.(aside);
+      // A look may have changed a name.
+      return removeGivenUp(host, aside, { around: around(targetDirectory), ...(look === undefined && { listed }) });
+    }
+    for (const directory of await this.#leftAside()) {
       await look?.(directory);
       await removeGivenUp(host, directory);
     }

@@ -9,7 +9,7 @@ import type { Manifest } from '../core/staging.js';
 import { settled } from '../core/settled.js';
 import { listOrNothing, mapBounded, readSmall, removeIfEmpty, removeQuietly } from './files.js';
 import { MANIFEST, isGivenUpDirectory, isUploadDirectory, parseManifest } from './manifest.js';
-import { removeEmptied, removeGivenUp } from './removal.js';
+import { around, removeGivenUp } from './removal.js';
 
 /** Directories looked at at once. */
 const LOOKS_AT_ONCE = 8;
@@ -68,8 +68,7 @@ export class Survey {
     for (const place of this.#places) await this.#removeFiles(place, PROBE_FILE, isLeft);
     for (const directory of await this.#directories(isGivenUpDirectory)) {
       if (!isLeft((await this.#age(directory)).touchedAt)) continue;
-      await removeGivenUp(this.#host, directory);
-      await removeEmptied(this.#host, parentOf(directory));
+      await removeGivenUp(this.#host, directory, { around: around(parentOf(directory)) });
     }
     for (const place of this.#places) await removeIfEmpty(this.#host, place);
   }

@@ -6,7 +6,7 @@ import type { Caller, UploadChunkAnswer, UploadChunkInput } from './answers.js';
 import type { ChunkPlan, ReceivedMap } from './chunks.js';
 import { checkIndex, chunkPlan } from './chunks.js';
 import type { Admission } from './entrance.js';
-import { claimKey, entering } from './entrance.js';
+import { claimKey, entering, rememberedFirst } from './entrance.js';
 import { checkChunkDigest } from './file-ref.js';
 import type { Held } from './lease.js';
 import { Lease, SLOT_LEASE_MS, TOKEN_BYTES } from './lease.js';
@@ -14,7 +14,7 @@ import type { Arriving, ReceivedTotals } from './ports.js';
 import { InputError, ProblemError, isFault, refused, tryAgainLater } from './problems.js';
 import type { DigestMismatch, Refused } from './problems.js';
 import type { Services, UploadCall } from './services.js';
-import { onHost, problemOf } from './services.js';
+import { onHost } from './services.js';
 import type { ReceiveOutcome, StagedUpload } from './staging.js';
 
 export class ChunkService {
@@ -58,13 +58,10 @@ export class ChunkService {
     const noRoom = await this.#books.objection(this.#services, call);
     if (noRoom !== undefined) return noRoom;
     const chunk = { ...input, ...countedPieces(input.pieces) };
-    try {
-      return await this.#underLease(call, chunk, 'recall');
-    } catch (error) {
-      // What this process remembers of the upload may be over: given up through another, and perhaps begun again.
-      if (problemOf(error)?.code !== 'UPLOAD_UNKNOWN' || chunk.readBytes() !== undefined) throw error;
-      return this.#underLease(call, chunk, 'find');
-    }
+    return rememberedFirst(
+      (by) => this.#underLease(call, chunk, by),
+      () => chunk.readBytes() !== undefined,
+    );
   }
 
   async #underLease(call: UploadCall, input: Chunk, by: Admission['by']): Promise<UploadChunkAnswer> {

@@ -20,9 +20,25 @@ const BUSY_RETRY_MS = 1_000;
 /** Own other content that had no call for this long gives way without `takeOver`. */
 export const ACTIVE_MS = 60_000;
 
+/**
+ * `work` with what this process remembers of the upload. That may be over: given up through another, and perhaps begun again. Then once more
+ * with what is on the host, unless `isSpent`.
+ */
+export async function rememberedFirst<T>(
+  work: (by: Admission['by']) => Promise<T>,
+  isSpent: () => boolean = () => false,
+): Promise<T> {
+  try {
+    return await work('recall');
+  } catch (error) {
+    if (problemOf(error)?.code !== 'UPLOAD_UNKNOWN' || isSpent()) throw error;
+    return work('find');
+  }
+}
+
 /** How a call comes in. */
 export interface Admission {
-  /** Takes the claim: by renewing it alone, or together with a lease. */
+  /** Takes the claim: by renewing it alone (that is the default), or together with a lease. */
   readonly take: () => Promise<ClaimOutcome | TakeOutcome>;
   /** How the staging directory is found: see `Assembly`. */
   readonly by: 'find' | 'recall';
@@ -36,11 +52,11 @@ export async function entering<T>(
   services: Services,
   call: UploadCall,
   work: (staged: StagedUpload) => Promise<T>,
-  admission: Admission = renewal(services, call),
+  admission: Pick<Admission, 'by'> & Partial<Admission> = { by: 'find' },
 ): Promise<T | UploadFinished> {
   const ended = await finishedAnswer(services, call);
   if (ended !== undefined) return ended;
-  const { claim, created } = await admitted(call, admission);
+  const { claim, created } = await admitted(call, admission.take ?? (() => renew(services, call)));
   if (created) await yieldToOthers(services, call, 0);
   try {
     return await work(await openStaged(services, call, { claim, by: admission.by }));
@@ -62,7 +78,10 @@ async function giveBack(services: Services, call: UploadCall): Promise<void> {
   await services.locks.release(claimKey(call)).catch(() => undefined);
 }
 
-async function admitted(call: UploadCall, { take }: Admission): Promise<{ readonly claim: Claim; readonly created: boolean }> {
+async function admitted(
+  call: UploadCall,
+  take: Admission['take'],
+): Promise<{ readonly claim: Claim; readonly created: boolean }> {
   const outcome = await take();
   switch (outcome.kind) {
     case 'held':
@@ -81,9 +100,8 @@ export function claimKey(call: UploadCall) {
   return { target: targetKey, person, upload: uploadKey };
 }
 
-function renewal(services: Services, call: UploadCall): Admission {
-  const request = { ...claimKey(call), ttlMs: services.limits.claimTtlMs, move: 'never', idleMs: ACTIVE_MS } as const;
-  return { take: () => services.locks.claim(request), by: 'find' };
+function renew(services: Services, call: UploadCall): Promise<ClaimOutcome> {
+  return services.locks.claim({ ...claimKey(call), ttlMs: services.limits.claimTtlMs, move: 'never', idleMs: ACTIVE_MS });
 }
 
 async function openStaged(

@@ -44,7 +44,7 @@ export async function runMerge(services: Services, job: MergeJob, signal: AbortS
       if (concluded !== undefined) return reporter.end(concluded);
       const last = await feed.last(job.id);
       if (last !== undefined && isMerging(last)) reporter.goOnFrom(last);
-      return services.hosts.use(job.hostId, (host) => mergeOn({ services, job, host, reporter, signal, conclude }));
+      return services.hosts.use(job.hostId, (host) => mergeOn({ services, job, host, reporter, signal, conclude }, 'recall'));
     });
   } catch (error) {
     if (signal.aborted) return;
@@ -63,22 +63,26 @@ interface MergeOptions {
   readonly conclude: (end: MergeProgress) => void;
 }
 
-async function mergeOn(options: MergeOptions): Promise<void> {
+/** `by`: how its staging directory is found. What is remembered may be over: then it is looked for. */
+async function mergeOn(options: MergeOptions, by: 'find' | 'recall'): Promise<void> {
   const { services, job, host, reporter, signal } = options;
   const { hashing, assembly, log } = services;
   const target = await resolveTarget(host, { path: job.target, person: job.person });
   const identity = identify(hashing, { ...job, target: job.target });
   const call: UploadCall = { host, target, identity };
   const finished = await finishedAnswer(services, call);
-  const staged = await assembly.find(host, identity, target);
   if (finished !== undefined) {
     // A run before this one may not have come to what follows.
     await reporter.end(doneProgress(finished));
+    const staged = await assembly.find(host, identity, target);
     if (staged !== undefined) await clean(services, staged);
     await strikeOut(services, identity);
     return releaseClaim(services, identity);
   }
-  const request = (await staged?.mergeRequest()) ?? (staged && (await restoreRequest(services, staged)));
+  const staged = await assembly[by](host, identity, target);
+  const stored = await staged?.mergeRequest();
+  if (stored === undefined && by === 'recall') return mergeOn(options, 'find');
+  const request = stored ?? (staged && (await restoreRequest(services, staged)));
   if (staged === undefined || request === undefined) return endUnwanted(options, call, staged);
   reporter.strategy = await staged.strategy();
   reporter.answers = request.askedAt;
@@ -90,6 +94,7 @@ async function mergeOn(options: MergeOptions): Promise<void> {
     const ended = await finishedAnswer(services, call);
     if (ended !== undefined) return reporter.end(doneProgress(ended)); // Another call found it published, and ended it.
     const problem = mergeProblem(error);
+    if (problem.code === 'UPLOAD_UNKNOWN' && by === 'recall') return mergeOn(options, 'find');
     const isExpected = error instanceof ProblemError && !(error instanceof Escaped);
     log.warn({ host: job.hostId, upload: job.id, code: problem.code, ...(!isExpected && { err: error }) }, 'merge failed');
     // A newer request is for the run that comes with it.

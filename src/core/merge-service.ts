@@ -1,7 +1,7 @@
 // The end of an upload: asking for the merge, watching it, and what the queue runs.
 import type { Caller, FileRefInput, MergeFileAnswer, MergeFileInput, UploadFinished } from './answers.js';
 import { chunkPlan, chunksMissing } from './chunks.js';
-import { entering, finishedAnswer, receivedIfAny } from './entrance.js';
+import { entering, finishedAnswer, receivedIfAny, rememberedFirst } from './entrance.js';
 import type { ContentDigest, UploadIdentity } from './file-ref.js';
 import { claimedDigest, parseContentDigest } from './file-ref.js';
 import { orElse, prepared } from './latest.js';
@@ -37,7 +37,9 @@ export class MergeService {
     const digest = mergeDigest(input);
     const wish: MergeWish = { ...options, ...(digest && { digest }) };
     return onHost<MergeFileAnswer>(this.#services, { caller, operation: 'mergeFile', file: input.file }, async (call) => {
-      const answer = await entering(this.#services, call, (staged) => this.#ask(call, staged, wish));
+      const answer = await rememberedFirst((by) =>
+        entering(this.#services, call, (staged) => this.#ask(call, staged, wish), { by }),
+      );
       return answer.kind === 'UploadFinished' ? { kind: 'MergeStarted', progress: doneProgress(answer) } : answer;
     });
   }

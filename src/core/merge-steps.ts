@@ -7,7 +7,7 @@ import type { Clock } from './ports.js';
 import { ProblemError, refused } from './problems.js';
 import type { Problem } from './problems.js';
 import type { ProgressReporter } from './progress-reporter.js';
-import { settled } from './settled.js';
+import { outcomeOf, settled, valueOf } from './settled.js';
 import type { MergePhase } from './progress.js';
 import type { AssembleOptions, Escape, MergeRequest, Published, StagedUpload } from './staging.js';
 import { Watchdog } from './watchdog.js';
@@ -56,11 +56,17 @@ export class Escaped extends ProblemError {
   }
 }
 
+/** Another hash is to be proved than the one that was. */
+class OtherDigest extends Error {}
+
 async function takeSteps(staged: StagedUpload, options: AssembleOptions, confirm: Held['confirm']): Promise<Published> {
-  const [recovered, asked] = await settled([staged.recoverPublication(), staged.mergeRequest()]);
+  const [[recovered, asked], looked] = await settled([
+    settled([staged.recoverPublication(), staged.mergeRequest()]),
+    outcomeOf(staged.received()),
+  ]);
   if (recovered !== undefined) return recovered;
   const request = wanted(asked);
-  const received = await staged.received();
+  const received = valueOf(looked);
   if (!received.isComplete) throw new ProblemError(chunksMissing(received));
   const { size } = staged.manifest;
   await staged.assemble(options);
@@ -70,9 +76,16 @@ async function takeSteps(staged: StagedUpload, options: AssembleOptions, confirm
   if (verification.kind !== 'holds') throw new ProblemError(verification.problem);
   options.onProgress('PUBLISHING', 0, size);
   // The newest request decides; a hash that came with it meanwhile is proved too.
-  const newest = wanted(await staged.mergeRequest());
-  if (newest.digest !== undefined && newest.digest.hex !== request.digest?.hex) return takeSteps(staged, options, confirm);
-  const outcome = await staged.publish(newest, verification.verified, confirm);
+  const newest = async () => {
+    const asked = wanted(await staged.mergeRequest());
+    if (asked.digest !== undefined && asked.digest.hex !== request.digest?.hex) throw new OtherDigest();
+    return asked;
+  };
+  const outcome = await staged.publish(newest, verification.verified, confirm).catch((error: unknown) => {
+    if (error instanceof OtherDigest) return undefined;
+    throw error;
+  });
+  if (outcome === undefined) return takeSteps(staged, options, confirm);
   if (outcome.kind === 'published') return outcome.published;
   throw outcome.escaped === undefined ? new ProblemError(outcome.problem) : new Escaped(outcome.problem, outcome.escaped);
 }

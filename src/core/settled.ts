@@ -5,3 +5,15 @@ export async function settled<T extends readonly Promise<unknown>[] | []>(
   await Promise.allSettled(promises);
   return Promise.all(promises);
 }
+
+/** For a promise whose rejection is to be looked at later, or not at all. */
+export async function outcomeOf<T>(promise: Promise<T>): Promise<PromiseSettledResult<T>> {
+  const [outcome] = await Promise.allSettled([promise]);
+  return outcome;
+}
+
+/** Throws what the promise rejected with. */
+export function valueOf<T>(outcome: PromiseSettledResult<T>): T {
+  if (outcome.status === 'rejected') throw outcome.reason;
+  return outcome.value;
+}

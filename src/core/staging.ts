@@ -151,8 +151,11 @@ export interface StagedUpload {
   assemble(options: AssembleOptions): Promise<void>;
   /** Of what was assembled. */
   verify(digests: readonly ContentDigest[], options: AssembleOptions): Promise<VerifyOutcome>;
-  /** `confirm` rejects when the right to publish has ended; called right before the one step that makes the file visible. */
-  publish(request: MergeRequest, verified: Verified, confirm: () => Promise<void>): Promise<PublishOutcome>;
+  /**
+   * `request` gives the newest one, or rejects when that wants something else; asked once, as late as a round trip lets it. `confirm` rejects
+   * when the right to publish has ended; called right before the one step that makes the file visible.
+   */
+  publish(request: () => Promise<MergeRequest>, verified: Verified, confirm: () => Promise<void>): Promise<PublishOutcome>;
   /**
    * Of an upload that is published: takes the directory out of everybody's reach at once, then removes what is ours in it; what is
    * foreign stays, and keeps it. Idempotent.

@@ -7,7 +7,7 @@ import { isWithin, joinPath, nameOf, parentOf, pathFlaw } from './remote-path.js
 import type { RemotePath } from './remote-path.js';
 import { canonicalRoots, makeOwnRoot } from './roots.js';
 import type { WhereTo } from './roots.js';
-import { settled } from './settled.js';
+import { outcomeOf, settled, valueOf } from './settled.js';
 
 export interface Target {
   /** Canonical: every link above the last segment resolved, so that an alias is the same target. */
@@ -62,16 +62,6 @@ export async function resolveTarget(host: Host, { path, person }: WhereTo): Prom
   const facts = valueOf(looked);
   checkTargetKind(facts);
   return facts === undefined ? { path: canonical, root, base } : { path: canonical, root, base, facts };
-}
-
-async function outcomeOf<T>(answer: Promise<T>): Promise<PromiseSettledResult<T>> {
-  const [outcome] = await Promise.allSettled([answer]);
-  return outcome;
-}
-
-function valueOf<T>(outcome: PromiseSettledResult<T>): T {
-  if (outcome.status === 'rejected') throw outcome.reason;
-  return outcome.value;
 }
 
 export function checkTargetKind(facts: FileFacts | undefined): void {

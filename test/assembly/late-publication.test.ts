@@ -18,7 +18,10 @@ import { sshdHostOptions } from '../support/sshd-host.js';
 import type { TestServices } from './support.js';
 import { ANNA, CHUNK, TestUpload, startServices } from './support.js';
 
-const REQUEST: MergeRequest = { ifExists: 'ASK', askedAt: 1 };
+const asking =
+  (ifExists: MergeRequest['ifExists'] = 'ASK') =>
+  () =>
+    Promise.resolve({ ifExists, askedAt: 1 });
 const noSignal = () => new AbortController().signal;
 const work = () => ({ signal: noSignal(), onProgress: () => undefined });
 
@@ -67,7 +70,7 @@ describe.each(['auto', 'copy-data', 'command', 'relay'] as const)('strategy %s',
   it.each(['ASK', 'REPLACE'] as const)('a last step (%s) that comes late never takes what was begun anew', (ifExists) =>
     use(async (host) => {
       const staged = await assembled(host);
-      const publishing = staged.publish({ ...REQUEST, ifExists }, { proved: true }, async () => {
+      const publishing = staged.publish(asking(ifExists), { proved: true }, async () => {
         await (await other.find(host, film.identity, place()))?.discard();
         await receive(await open(host, other), 1);
       });
@@ -78,7 +81,7 @@ describe.each(['auto', 'copy-data', 'command', 'relay'] as const)('strategy %s',
       await receive(anew, 2);
       expect((await anew.received()).isComplete).toBe(true);
       await anew.assemble(work());
-      expect(await anew.publish(REQUEST, { proved: true }, () => Promise.resolve())).toMatchObject({ kind: 'published' });
+      expect(await anew.publish(asking(), { proved: true }, () => Promise.resolve())).toMatchObject({ kind: 'published' });
       expect(fs.readFileSync(target()).equals(film.bytes)).toBe(true);
     }),
   );
@@ -89,7 +92,7 @@ describe.each(['auto', 'copy-data', 'command', 'relay'] as const)('strategy %s',
       await (await other.find(host, film.identity, place()))?.discard();
       const anew = await open(host, other);
       await receive(anew, 1);
-      const late = staged.publish(REQUEST, { proved: true }, () => Promise.resolve());
+      const late = staged.publish(asking(), { proved: true }, () => Promise.resolve());
       await expect(late).rejects.toMatchObject({ problem: { code: 'UPLOAD_UNKNOWN' } });
       expect(fs.existsSync(target())).toBe(false);
       expect(await receive(anew, 2)).toMatchObject({ kind: 'stored', alreadyStored: false });
@@ -109,7 +112,7 @@ describe.each(['auto', 'copy-data', 'command', 'relay'] as const)('strategy %s',
   it('an upload that was published before it was given up says so, however often the host is away in between', () =>
     use(async (host) => {
       const staged = await assembled(host);
-      await staged.publish(REQUEST, { proved: true }, () => Promise.resolve());
+      await staged.publish(asking(), { proved: true }, () => Promise.resolve());
       for (const [method, nth] of [
         ['lstat', 3],
         ['list', 1],
@@ -147,7 +150,7 @@ describe.each(['auto', 'copy-data', 'command', 'relay'] as const)('strategy %s',
         expect(await receive(staged, 2)).toMatchObject({ kind: 'stored', alreadyStored: true });
         await staged.assemble(work());
         expect(film.names('data')).toEqual(['data']);
-        expect(await staged.publish(REQUEST, { proved: true }, () => Promise.resolve())).toMatchObject({ kind: 'published' });
+        expect(await staged.publish(asking(), { proved: true }, () => Promise.resolve())).toMatchObject({ kind: 'published' });
         expect(fs.readFileSync(target()).equals(film.bytes)).toBe(true);
       }));
 
@@ -165,7 +168,7 @@ describe.each(['auto', 'copy-data', 'command', 'relay'] as const)('strategy %s',
   it('a publication that is refused or fails puts data back', () =>
     use(async (host) => {
       const staged = await assembled(host);
-      const failing = staged.publish(REQUEST, { proved: true }, () => Promise.reject(new Error('no longer')));
+      const failing = staged.publish(asking(), { proved: true }, () => Promise.reject(new Error('no longer')));
       await expect(failing).rejects.toThrow('no longer');
       expect(film.names('data')).toEqual(['data']);
       expect(film.names('out.')).toEqual([]);
@@ -174,7 +177,7 @@ describe.each(['auto', 'copy-data', 'command', 'relay'] as const)('strategy %s',
       fs.writeFileSync(target(), randomBytes(film.bytes.length), { mode });
       fs.utimesSync(target(), mtime, mtime);
       expect(await staged.recoverPublication()).toBeUndefined();
-      expect(await staged.publish(REQUEST, { proved: true }, () => Promise.resolve())).toMatchObject({ kind: 'refused' });
+      expect(await staged.publish(asking(), { proved: true }, () => Promise.resolve())).toMatchObject({ kind: 'refused' });
       expect(fs.readdirSync(dirname(film.directory))).toEqual([film.identity.uploadKey]);
       expect(film.names('data')).toEqual(['data']);
     }));
@@ -197,5 +200,32 @@ describe.each(['auto', 'copy-data', 'command', 'relay'] as const)('strategy %s',
     held.resolve();
     expect(await late).toMatchObject({ kind: 'UploadFinished' });
     expect(fs.readdirSync(sshd.root)).toEqual(['film']);
+  });
+
+  describe('given up and begun again through another gateway', () => {
+    beforeEach(async () => {
+      await film.status(services.longshore);
+      await film.put(services.longshore, 1);
+      const { longshore } = await services.another();
+      await longshore.abortUpload(ANNA, film.file);
+      await film.status(longshore);
+      await film.putAll(longshore);
+    });
+
+    it('can be merged through the first', async () => {
+      expect(await film.mergeToEnd(services.longshore)).toMatchObject({ phase: 'DONE' });
+      expect(fs.readdirSync(sshd.root)).toEqual(['film']);
+    });
+
+    it('is merged by the first, whoever asked for it', async () => {
+      const { id, hostId, target, person, hashCode } = film.identity;
+      await use(async (host) => {
+        const staged = await other.find(host, film.identity, place());
+        await staged?.requestMerge({ ifExists: 'ASK', askedAt: 1 });
+      });
+      await services.queue.add({ id, hostId, target, person, hashCode });
+      expect((await film.watch(services.longshore)).at(-1)).toMatchObject({ phase: 'DONE' });
+      expect(fs.readFileSync(join(sshd.root, 'film'))).toEqual(film.bytes);
+    });
   });
 });
