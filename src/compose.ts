@@ -42,6 +42,7 @@ const MERGES_AT_ONCE_PER_HOST = 3;
 /** Resolves when the gateway listens. On a failure nothing stays open. */
 export function startGateway(config: Config, log: Log, audit: Audit = auditInto(log)): Promise<Gateway> {
   return opening(async (open) => {
+    const onBytes = createGarbageCount({ collectEveryBytes: COLLECT_EVERY_BYTES });
     const embeddedHosts: EmbeddedHost[] = [];
     const sshHosts: SshHostOptions[] = [];
     for (const host of config.hosts) {
@@ -49,14 +50,12 @@ export function startGateway(config: Config, log: Log, audit: Audit = auditInto(
         sshHosts.push(host);
         continue;
       }
-      const embedded = await startEmbedded(host, log);
+      const embedded = await startEmbedded(host, log, onBytes);
       open.push(() => embedded.close());
       embeddedHosts.push(embedded);
       sshHosts.push(asSshHost(host, embedded));
     }
-    // A byte on its way to an embedded host comes by here twice.
-    const collectEveryBytes = (embeddedHosts.length > 0 ? 2 : 4) * MIB;
-    const { services, ready } = await startServices({ config, log, audit, sshHosts, collectEveryBytes }, open);
+    const { services, ready } = await startServices({ config, log, audit, sshHosts, onBytes }, open);
     const longshore = createLongshore(services);
     startSweeper(services, open);
     const authenticate = createAuthentication(config.auth, {
@@ -92,7 +91,8 @@ export function startWorker(config: Config, log: Log, audit: Audit = auditInto(l
     if (config.redis === undefined) problems.push({ key: 'redis', message: 'a worker needs the Redis of its gateways' });
     if (sshHosts.length === 0) problems.push({ key: 'hosts', message: 'a worker has nothing to do with embedded hosts alone' });
     if (problems.length > 0) throw new ConfigError(problems);
-    const { services } = await startServices({ config, log, audit, sshHosts, collectEveryBytes: 4 * MIB }, open);
+    const onBytes = createGarbageCount({ collectEveryBytes: COLLECT_EVERY_BYTES });
+    const { services } = await startServices({ config, log, audit, sshHosts, onBytes }, open);
     takeMerges(services);
     startSweeper(services, open);
     return { hosts: sshHosts.map((host) => host.profile.id) };
@@ -121,13 +121,12 @@ interface Parts {
   readonly log: Log;
   readonly audit: Audit;
   readonly sshHosts: readonly SshHostOptions[];
-  /** See `createGarbageCount`. */
-  readonly collectEveryBytes: number;
+  /** Told of all content bytes that pass. */
+  readonly onBytes: (bytes: number) => void;
 }
 
 /** What gateways and workers are built from alike. */
-async function startServices({ config, log, audit, sshHosts, collectEveryBytes }: Parts, open: Closers) {
-  const onBytes = createGarbageCount({ collectEveryBytes });
+async function startServices({ config, log, audit, sshHosts, onBytes }: Parts, open: Closers) {
   const hosts = createHostRepository({ hosts: sshHosts, clock: systemClock, log, onBytesRead: onBytes });
   open.push(() => hosts.close());
   const hashing = createHashing({ onBytes });
@@ -212,13 +211,15 @@ async function inRedis(
 
 const LOOPBACK = '127.0.0.1';
 const MIB = 1024 * 1024;
+/** See `createGarbageCount`. */
+const COLLECT_EVERY_BYTES = 4 * MIB;
 /** There is no way between us that it would have to fill; what is under way lies in this process's memory several times. */
 const EMBEDDED_WINDOW_BYTES = MIB / 2;
 
 /** On its port, or on any when another program has that. */
-async function startEmbedded(host: EmbeddedHostConfig, log: Log): Promise<EmbeddedHost> {
+async function startEmbedded(host: EmbeddedHostConfig, log: Log, onBytes: Parts['onBytes']): Promise<EmbeddedHost> {
   const { directory, stateDirectory, port } = host;
-  const options = { directory, stateDirectory, address: LOOPBACK, log } as const;
+  const options = { directory, stateDirectory, address: LOOPBACK, log, onBytes } as const;
   try {
     return await startEmbeddedHost({ ...options, port });
   } catch (error) {

@@ -22,6 +22,8 @@ export interface EmbeddedHostOptions {
   /** 0: any that is free. */
   readonly port: number;
   readonly log: Log;
+  /** Told of all bytes that arrive. */
+  readonly onBytes?: (bytes: number) => void;
 }
 
 export interface EmbeddedHost {
@@ -54,7 +56,7 @@ const ALGORITHMS: Algorithms = {
 
 /** Rejects with the system's error (`EADDRINUSE`, `EACCES`) when the port can't be had. */
 export async function startEmbeddedHost(options: EmbeddedHostOptions): Promise<EmbeddedHost> {
-  const { directory, stateDirectory, address, port, log } = options;
+  const { directory, stateDirectory, address, port, log, onBytes = () => undefined } = options;
   await fs.mkdir(directory, { recursive: true });
   const hostKey = await keepKeyPair(stateDirectory, 'host_key');
   const clientKey = await keepKeyPair(stateDirectory, 'client_key');
@@ -75,6 +77,7 @@ export async function startEmbeddedHost(options: EmbeddedHostOptions): Promise<E
     connections.add(socket);
     socket.once('close', () => connections.delete(socket));
     serveConnection(socket, house);
+    socket.on('data', ({ length }: Buffer) => onBytes(length));
   });
   server.maxConnections = MAX_CONNECTIONS;
   server.listen(port, address);
