@@ -44,7 +44,7 @@ export class Channel {
   #silentLooks = 0;
 
   constructor({ stream, outbox, context, onAnswer, onPatience, isDoubted, onDeath }: ChannelOptions) {
-    this.writeWindow = new SendWindow(context.limits.writeWindowBytes, () => this.#isFull);
+    this.writeWindow = new SendWindow(context.limits.writeWindowBytes, () => this.#isFull, context.writeBound);
     this.#outbox = outbox;
     this.#context = context;
     this.#onPatience = onPatience ?? (() => undefined);

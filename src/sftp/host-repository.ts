@@ -10,6 +10,7 @@ import type { SshHostOptions } from './client-config.js';
 import { ConnectionPool } from './connection-pool.js';
 import { expectHostKeys } from './host-keys.js';
 import { DEFAULT_LIMITS, type Context, type SftpLimits } from './limits.js';
+import { CommonBound } from './send-window.js';
 import { SshHost } from './ssh-host.js';
 
 export type { Authentication, SshHostOptions } from './client-config.js';
@@ -43,13 +44,15 @@ class SshHostRepository implements HostRepository {
   constructor(options: HostRepositoryOptions) {
     const { hosts, clock, log, limits, random = Math.random, onBytesRead = () => undefined } = options;
     this.profiles = hosts.map((host) => host.profile);
+    const common = { ...DEFAULT_LIMITS, ...limits };
+    const shared = { clock, log, random, onBytesRead, writeBound: new CommonBound(common.writesUnderWayBytes) };
     for (const host of hosts) {
       const { profile, writeWindowBytes } = host;
       if (this.#hosts.has(profile.id)) throw new Error(`two hosts have the id ${profile.id}`);
       // The connection asks for them again; here it is about a mistake in the configuration, which shows at the start.
       expectHostKeys(host);
       const own = writeWindowBytes === undefined ? {} : { writeWindowBytes };
-      const context = { clock, log, random, onBytesRead, limits: { ...DEFAULT_LIMITS, ...limits, ...own } };
+      const context = { ...shared, limits: { ...common, ...own } };
       this.#hosts.set(profile.id, { profile, context, pool: new ConnectionPool(host, context) });
     }
   }

@@ -1,5 +1,6 @@
 // The numbers of this room, in one place so that a test may shorten them and a reader may question them.
 import type { Clock, Log } from '../core/ports.js';
+import type { CommonBound } from './send-window.js';
 
 const MIB = 1024 * 1024;
 
@@ -36,6 +37,11 @@ export interface SftpLimits {
    * only bound.
    */
   readonly writeWindowBytes: number;
+  /**
+   * The same of all channels to all hosts together: what a slow host, or many, may cost this process. A channel that is written on may always
+   * have one WRITE.
+   */
+  readonly writesUnderWayBytes: number;
   /** Bytes of reads under way per `read`. */
   readonly readWindowBytes: number;
   /**
@@ -63,6 +69,7 @@ export const DEFAULT_LIMITS: SftpLimits = {
   maxConnections: 4,
   growthLookMs: 200,
   writeWindowBytes: 2 * MIB,
+  writesUnderWayBytes: 256 * MIB,
   readWindowBytes: 2 * MIB,
   bulkChannels: 4,
   copyStepBytes: 10 * MIB,
@@ -76,6 +83,8 @@ export interface Context {
   readonly limits: SftpLimits;
   /** 0 ≤ value < 1; for jitter. */
   readonly random: () => number;
+  /** Of all hosts. */
+  readonly writeBound: CommonBound;
   /** Told of bytes that reads have brought. */
   readonly onBytesRead: (bytes: number) => void;
 }

@@ -1,4 +1,27 @@
-// The bound on bytes of writes under way on one channel, shared fairly by the files that write there.
+// The bound on bytes of writes under way: on one channel, shared fairly by the files that write there, and on all channels of a process.
+
+/** What may be under way on all channels together, in equal parts for those that are written on. */
+export class CommonBound {
+  readonly #bytes: number;
+  #channels = 0;
+
+  constructor(bytes: number) {
+    this.#bytes = bytes;
+  }
+
+  /** The part of each channel, for now. */
+  get eachBytes(): number {
+    return this.#bytes / Math.max(1, this.#channels);
+  }
+
+  /** To be called for a channel on which somebody begins to write; what it returns, once, when nobody does any more. */
+  enter(): () => void {
+    this.#channels += 1;
+    return () => {
+      this.#channels -= 1;
+    };
+  }
+}
 
 /** What the window tells of the work on its channel. */
 export interface WindowLoad {
@@ -18,6 +41,8 @@ interface Waiter {
 export class SendWindow {
   readonly #limitBytes: number;
   readonly #isShut: () => boolean;
+  readonly #common: CommonBound | undefined;
+  #leaveCommon: (() => void) | undefined;
   readonly #waiters = new Set<Waiter>();
   #takenBytes = 0;
   #givenBytes = 0;
@@ -25,9 +50,10 @@ export class SendWindow {
   #closed: { readonly reason: unknown } | undefined;
 
   /** `isShut`: whether nobody may come in, although there is room; `admit` is to be called when that has changed. */
-  constructor(limitBytes: number, isShut: () => boolean = () => false) {
+  constructor(limitBytes: number, isShut: () => boolean = () => false, common?: CommonBound) {
     this.#limitBytes = limitBytes;
     this.#isShut = isShut;
+    this.#common = common;
   }
 
   get load(): WindowLoad {
@@ -36,9 +62,11 @@ export class SendWindow {
 
   /** To be called by a file that begins to write; what it returns, once, when it has ended. */
   join(): () => void {
+    if (this.#writers === 0) this.#leaveCommon = this.#common?.enter();
     this.#writers += 1;
     return () => {
       this.#writers -= 1;
+      if (this.#writers === 0) this.#leaveCommon?.();
     };
   }
 
@@ -111,6 +139,8 @@ export class SendWindow {
 
   #hasRoom(bytes: number): boolean {
     if (this.#isShut()) return false;
-    return this.#takenBytes === 0 || this.#takenBytes + bytes <= this.#limitBytes;
+    // Of a part that grows while somebody waits he learns with the next answer: there is one to come, or he would be let in alone.
+    const limitBytes = Math.min(this.#limitBytes, this.#common?.eachBytes ?? Infinity);
+    return this.#takenBytes === 0 || this.#takenBytes + bytes <= limitBytes;
   }
 }

@@ -4,6 +4,7 @@ import ssh2, { type ClientChannel, type ServerChannel } from 'ssh2';
 import { afterEach, describe, expect, it } from 'vitest';
 import { Channel } from '../../src/sftp/channel.js';
 import { DEFAULT_LIMITS } from '../../src/sftp/limits.js';
+import { CommonBound } from '../../src/sftp/send-window.js';
 import { lstat } from '../../src/sftp/requests.js';
 import { SftpClient } from '../../src/sftp/sftp-client.js';
 import { PacketType } from '../../src/sftp/wire.js';
@@ -12,7 +13,14 @@ import { piecesOf } from '../support/bytes.js';
 import { keptLog, realClock } from '../support/roles.js';
 import { attributesReply, onRequests, startRawServer, statusReply } from './raw-server.js';
 
-const context = { clock: realClock, log: keptLog(), random: Math.random, onBytesRead: () => undefined, limits: DEFAULT_LIMITS };
+const context = {
+  clock: realClock,
+  log: keptLog(),
+  random: Math.random,
+  writeBound: new CommonBound(Infinity),
+  onBytesRead: () => undefined,
+  limits: DEFAULT_LIMITS,
+};
 
 describe('an SFTP session', () => {
   const closing: (() => Promise<void>)[] = [];

@@ -4,6 +4,7 @@ import ssh2, { type ClientChannel, type ServerChannel } from 'ssh2';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { Channel } from '../../src/sftp/channel.js';
 import { DEFAULT_LIMITS } from '../../src/sftp/limits.js';
+import { CommonBound } from '../../src/sftp/send-window.js';
 import { lstat } from '../../src/sftp/requests.js';
 import { writePipelined } from '../../src/sftp/pipelined-writer.js';
 import { packet, PacketType, uint32, uint64 } from '../../src/sftp/wire.js';
@@ -11,7 +12,14 @@ import { KIB, piecesOf } from '../support/bytes.js';
 import { keptLog, realClock } from '../support/roles.js';
 import { attributesReply, onRequests, startRawServer, statusReply } from './raw-server.js';
 
-const context = { clock: realClock, log: keptLog(), random: Math.random, onBytesRead: () => undefined, limits: DEFAULT_LIMITS };
+const context = {
+  clock: realClock,
+  log: keptLog(),
+  random: Math.random,
+  writeBound: new CommonBound(Infinity),
+  onBytesRead: () => undefined,
+  limits: DEFAULT_LIMITS,
+};
 const outbox = { queuedBytes: () => 0, sentBytes: () => 0, isFull: () => false, together: <T>(write: () => T) => write() };
 const handle = Buffer.from('h');
 const PIECE_BYTES = 64 * KIB;

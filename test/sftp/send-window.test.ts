@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { SendWindow } from '../../src/sftp/send-window.js';
+import { CommonBound, SendWindow } from '../../src/sftp/send-window.js';
 
 const never = new AbortController().signal;
 
@@ -125,5 +125,31 @@ describe('send window', () => {
     await expect(waiting).rejects.toBe(reason);
     await expect(window.take(1, never)).rejects.toBe(reason);
     window.give(10);
+  });
+
+  describe('with a bound on all windows', () => {
+    it('has an equal part of it while others are written on, and all that is left to it when they are not', async () => {
+      const bound = new CommonBound(12);
+      const [mine, other] = [new SendWindow(10, undefined, bound), new SendWindow(10, undefined, bound)];
+      const [leaveMine, leaveOther, leaveToo] = [mine.join(), other.join(), other.join()];
+      await mine.take(6, never);
+      const more = mine.take(4, never);
+      expect(await isSettled(more)).toBe(false);
+      leaveOther();
+      mine.give(1);
+      expect(await isSettled(more)).toBe(false);
+      leaveToo();
+      mine.give(1);
+      await more;
+      leaveMine();
+      expect(bound.eachBytes).toBe(12);
+    });
+
+    it('always lets one in, however many share it', async () => {
+      const bound = new CommonBound(12);
+      const windows = Array.from({ length: 5 }, () => new SendWindow(10, undefined, bound));
+      for (const window of windows) window.join();
+      await Promise.all(windows.map((window) => window.take(3, never)));
+    });
   });
 });
