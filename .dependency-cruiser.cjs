@@ -27,6 +27,7 @@ const ROOMS = {
     node: true,
     packages: ['graphql', 'graphql-yoga', 'graphql-ws', 'ws', 'jose', 'proxy-addr'],
   },
+  metrics: { rooms: ['core'], node: false, packages: ['prom-client'] },
   client: { rooms: [], node: false, packages: ['graphql-ws'] },
   // It has the client by its published name: as any page has it, built for browsers.
   web: { rooms: ['client'], node: false, packages: ['react', 'react-dom', 'idb-keyval', '@fontsource-variable'] },

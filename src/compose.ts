@@ -9,11 +9,15 @@ import { Sweeper } from './core/sweeper.js';
 import { startEmbeddedHost } from './embedded/embedded-host.js';
 import type { EmbeddedHost } from './embedded/embedded-host.js';
 import { createAuthentication } from './http/identity/authentication.js';
+import { startOperationsServer } from './http/operations-server.js';
+import type { MetricsPage, Obstacles } from './http/pages/operations.js';
 import { startServer } from './http/server.js';
 import { MemoryLedger } from './memory/ledger.js';
 import { MemoryLockRepository } from './memory/lock-repository.js';
 import { MemoryMergeQueue } from './memory/merge-queue.js';
 import { MemoryProgressFeed } from './memory/progress-feed.js';
+import { Metrics } from './metrics/metrics.js';
+import type { MetricSources, MetricsOptions } from './metrics/metrics.js';
 import { createHostRepository } from './sftp/host-repository.js';
 import type { SshHostOptions } from './sftp/host-repository.js';
 import { auditInto, createGarbageCount, createHashing, systemClock } from './system.js';
@@ -23,6 +27,8 @@ export interface Gateway {
   readonly url: string;
   /** Of the embedded hosts, for people who want to look at them with other clients. */
   readonly embeddedHosts: readonly EmbeddedHost[];
+  /** Where monitoring has a port of its own. */
+  readonly monitoringUrl?: string;
   /** Lets requests finish for a while, then ends everything. Merges that run go on after the next start, or in another process. */
   close(): Promise<void>;
 }
@@ -31,6 +37,8 @@ export interface Gateway {
 export interface MergeWorker {
   /** Ids of the hosts it works on. */
   readonly hosts: readonly string[];
+  /** Where monitoring has a port. */
+  readonly monitoringUrl?: string;
   /** Ends everything. Merges that run go on in another process, or after the next start. */
   close(): Promise<void>;
 }
@@ -40,7 +48,13 @@ const MERGES_AT_ONCE = 8;
 const MERGES_AT_ONCE_PER_HOST = 3;
 
 /** Resolves when the gateway listens. On a failure nothing stays open. */
-export function startGateway(config: Config, log: Log, audit: Audit = auditInto(log)): Promise<Gateway> {
+export function startGateway(
+  config: Config,
+  log: Log,
+  audit: Audit = auditInto(log),
+  measuring: MetricsOptions = {},
+): Promise<Gateway> {
+  const metrics = new Metrics(measuring);
   return opening(async (open) => {
     const onBytes = createGarbageCount({ collectEveryBytes: COLLECT_EVERY_BYTES });
     const embeddedHosts: EmbeddedHost[] = [];
@@ -55,8 +69,9 @@ export function startGateway(config: Config, log: Log, audit: Audit = auditInto(
       embeddedHosts.push(embedded);
       sshHosts.push(asSshHost(host, embedded));
     }
-    const { services, ready } = await startServices({ config, log, audit, sshHosts, onBytes }, open);
-    const longshore = createLongshore(services);
+    const { services, obstacles } = await startServices({ config, log, audit, sshHosts, onBytes, metrics }, open);
+    const monitoring = await startMonitoring({ config, log, metrics, obstacles }, open);
+    const longshore = metrics.calls(createLongshore(services));
     startSweeper(services, open);
     const authenticate = createAuthentication(config.auth, {
       ...services,
@@ -67,16 +82,20 @@ export function startGateway(config: Config, log: Log, audit: Audit = auditInto(
     const server = await startServer({
       longshore,
       log,
-      audit,
+      audit: services.audit,
       ...listen,
       introspection,
       limits,
       authenticate,
       loopbackOnly,
-      ready,
+      obstacles,
+      metrics: ownMetricsPage(config, metrics),
     });
+    metrics.watchWebSockets(() => server.webSocketCount);
     open.push(() => server.close());
-    return { url: server.url, embeddedHosts };
+    // First of all, so that nobody sends more here while what is under way ends.
+    open.push(async () => monitoring?.stop());
+    return { url: server.url, embeddedHosts, ...(monitoring && { monitoringUrl: monitoring.url }) };
   });
 }
 
@@ -84,7 +103,13 @@ export function startGateway(config: Config, log: Log, audit: Audit = auditInto(
  * For a configuration as gateways have it. An embedded host is its gateway's: it is left out, and its merges are left to that gateway.
  * `ConfigError` without `redis`, or without any other host. On a failure nothing stays open.
  */
-export function startWorker(config: Config, log: Log, audit: Audit = auditInto(log)): Promise<MergeWorker> {
+export function startWorker(
+  config: Config,
+  log: Log,
+  audit: Audit = auditInto(log),
+  measuring: MetricsOptions = {},
+): Promise<MergeWorker> {
+  const metrics = new Metrics(measuring);
   return opening(async (open) => {
     const sshHosts = config.hosts.filter((host) => host.kind === 'ssh');
     const problems = [];
@@ -92,10 +117,13 @@ export function startWorker(config: Config, log: Log, audit: Audit = auditInto(l
     if (sshHosts.length === 0) problems.push({ key: 'hosts', message: 'a worker has nothing to do with embedded hosts alone' });
     if (problems.length > 0) throw new ConfigError(problems);
     const onBytes = createGarbageCount({ collectEveryBytes: COLLECT_EVERY_BYTES });
-    const { services } = await startServices({ config, log, audit, sshHosts, onBytes }, open);
+    const { services, obstacles } = await startServices({ config, log, audit, sshHosts, onBytes, metrics }, open);
+    const monitoring = await startMonitoring({ config, log, metrics, obstacles }, open);
     takeMerges(services);
     startSweeper(services, open);
-    return { hosts: sshHosts.map((host) => host.profile.id) };
+    open.push(async () => monitoring?.stop());
+    const hosts = sshHosts.map((host) => host.profile.id);
+    return { hosts, ...(monitoring && { monitoringUrl: monitoring.url }) };
   });
 }
 
@@ -123,21 +151,44 @@ interface Parts {
   readonly sshHosts: readonly SshHostOptions[];
   /** Told of all content bytes that pass. */
   readonly onBytes: (bytes: number) => void;
+  readonly metrics: Metrics;
 }
 
 /** What gateways and workers are built from alike. */
-async function startServices({ config, log, audit, sshHosts, onBytes }: Parts, open: Closers) {
+async function startServices({ config, log, audit, sshHosts, onBytes, metrics }: Parts, open: Closers) {
   const hosts = createHostRepository({ hosts: sshHosts, clock: systemClock, log, onBytesRead: onBytes });
   open.push(() => hosts.close());
   const hashing = createHashing({ onBytes });
   const coordination =
     config.redis === undefined ? inMemory(config, log) : await inRedis(config.redis, { config, log, sshHosts });
   open.push(() => coordination.close());
-  const { locks, feed, queue, ledger, ready } = coordination;
+  const { locks, feed, queue, ledger, mergeJobs, obstacles } = coordination;
+  metrics.watch({ hosts: () => hosts.counts(), mergeJobs });
   const assembly = new HostAssembly({ clock: systemClock, hashing });
-  const roles = { hosts, locks, feed, queue, ledger, assembly, clock: systemClock, hashing, log, audit };
-  const services: Services = { ...roles, limits: config.limits };
-  return { services, ready };
+  const measured = { hosts: metrics.hosts(hosts), ledger: metrics.ledger(ledger), audit: metrics.audit(audit) };
+  const roles = { locks, feed, queue, assembly, clock: systemClock, hashing, log };
+  const services: Services = { ...roles, ...measured, limits: config.limits };
+  return { services, obstacles };
+}
+
+interface MonitoringParts extends Pick<Parts, 'config' | 'log' | 'metrics'> {
+  readonly obstacles: () => Promise<Obstacles>;
+}
+
+/** Where it has a port of its own. */
+async function startMonitoring({ config, log, metrics, obstacles }: MonitoringParts, open: Closers) {
+  const { listen, token } = config.metrics;
+  if (listen === undefined) return undefined;
+  const page = { read: () => metrics.read(), token };
+  const server = await startOperationsServer({ ...listen, log, obstacles, metrics: page });
+  open.push(() => server.close());
+  return server;
+}
+
+/** The page where callers are: not for those who would have to log in for all else, and not where monitoring has its own port. */
+function ownMetricsPage({ auth, metrics: { listen, token } }: Config, metrics: Metrics): MetricsPage | undefined {
+  const isShown = listen === undefined && (auth.mode === 'none' || token !== undefined);
+  return isShown ? { read: () => metrics.read(), token } : undefined;
 }
 
 function startSweeper(services: Services, open: Closers): void {
@@ -148,8 +199,10 @@ function startSweeper(services: Services, open: Closers): void {
 
 /** What gateways have to agree on: who uploads what, how far it is, and which merges are to be made. */
 interface Coordination extends Pick<Services, 'locks' | 'feed' | 'queue' | 'ledger'> {
-  /** Whether it can be asked now. */
-  readonly ready: () => Promise<boolean>;
+  /** What keeps it from being asked now. */
+  readonly obstacles: () => Promise<Obstacles>;
+  /** Of all that share it; rejects when it can't be asked. */
+  readonly mergeJobs: MetricSources['mergeJobs'];
   readonly close: () => Promise<void>;
 }
 
@@ -163,7 +216,8 @@ function inMemory(config: Config, log: Log): Coordination {
     locks: new MemoryLockRepository({ clock: systemClock }),
     ledger: new MemoryLedger({ clock: systemClock }),
     feed: new MemoryProgressFeed({ clock: systemClock, ttlMs: config.limits.stagingTtlMs }),
-    ready: () => Promise.resolve(true),
+    obstacles: () => Promise.resolve([]),
+    mergeJobs: () => queue.counts(),
     close: () => queue.close(),
   };
 }
@@ -196,11 +250,12 @@ async function inRedis(
     feed,
     locks: new RedisLockRepository({ redis }),
     ledger: new RedisLedger({ redis }),
-    ready: () =>
+    obstacles: () =>
       redis.ping().then(
-        () => true,
-        () => false,
+        () => [],
+        () => ['COORDINATION_UNAVAILABLE'],
       ),
+    mergeJobs: () => queue.counts(),
     async close() {
       await queue.close();
       feed.close();

@@ -11,7 +11,7 @@ import { ConfigError, keyText, shownValue, valueAt } from './config/problems.js'
 import type { ConfigProblem } from './config/problems.js';
 import { configSchema } from './config/rules.js';
 import type { FileContent } from './config/schema.js';
-import type { AuthConfig, Config, HostConfig, JwtKey, ListenConfig } from './config/types.js';
+import type { AuthConfig, Config, HostConfig, JwtKey, ListenConfig, MetricsConfig } from './config/types.js';
 
 export { ConfigError } from './config/problems.js';
 export type { ConfigProblem } from './config/problems.js';
@@ -63,7 +63,7 @@ function toProblems(
 }
 
 function toConfig(content: FileContent, hosts: readonly HostConfig[], files: NamedFiles): Config {
-  const { logLevel, redis, limits, auth, graphql } = content;
+  const { logLevel, redis, limits, auth, graphql, metrics } = content;
   const { claimTtl, stagingTtl, ...others } = limits;
   return {
     listen: toListen(content.listen, files),
@@ -71,6 +71,7 @@ function toConfig(content: FileContent, hosts: readonly HostConfig[], files: Nam
     ...(redis !== undefined && { redis }),
     auth: toAuth(auth, files),
     introspection: graphql.introspection === 'auto' ? auth.mode === 'none' : graphql.introspection === 'on',
+    metrics: toMetrics(metrics),
     hosts,
     limits: { ...others, claimTtlMs: claimTtl, stagingTtlMs: stagingTtl },
   };
@@ -81,6 +82,10 @@ function toListen({ tls, ...listen }: FileContent['listen'], { contents }: Named
   const certificate = contents.get('listen.tls.certificateFile') ?? '';
   const privateKey = contents.get('listen.tls.privateKeyFile') ?? '';
   return { ...listen, tls: { certificate, privateKey } };
+}
+
+function toMetrics({ token, address, port }: FileContent['metrics']): MetricsConfig {
+  return { ...(token !== undefined && { token }), ...(port !== undefined && { listen: { address, port } }) };
 }
 
 function toAuth({ mode, jwt, ticketSecret, ticketTtl }: FileContent['auth'], { contents }: NamedFiles): AuthConfig {

@@ -18,18 +18,21 @@ export interface ServeOptions {
 /** Runs the gateway until SIGINT or SIGTERM. Resolves once it has stopped; sets the exit code when it couldn't start. */
 export function serve(options: ServeOptions = {}): Promise<void> {
   return run(options, async (config, log, audit) => {
-    const gateway = await startGateway(config, log, audit);
+    const gateway = await startGateway(config, log, audit, { ofProcess: true });
     announce(gateway);
-    log.info({ url: gateway.url, hosts: config.hosts.map((host) => host.profile.id) }, 'listening');
+    const { url, monitoringUrl } = gateway;
+    const hosts = config.hosts.map((host) => host.profile.id);
+    log.info({ url, ...(monitoringUrl !== undefined && { monitoringUrl }), hosts }, 'listening');
     return gateway;
   });
 }
 
-/** As `serve`, for a worker: it runs the merges of gateways with the same Redis, and listens to nobody. */
+/** As `serve`, for a worker: it runs the merges of gateways with the same Redis, and listens to nobody but monitoring. */
 export function work(options: ServeOptions = {}): Promise<void> {
   return run(options, async (config, log, audit) => {
-    const worker = await startWorker(config, log, audit);
-    log.info({ hosts: worker.hosts }, 'working');
+    const worker = await startWorker(config, log, audit, { ofProcess: true });
+    const { hosts, monitoringUrl } = worker;
+    log.info({ hosts, ...(monitoringUrl !== undefined && { monitoringUrl }) }, 'working');
     return worker;
   });
 }
@@ -48,7 +51,10 @@ async function run({ configFile }: ServeOptions, start: Start): Promise<void> {
     running = await start(config, log, createAudit(config.logLevel));
   } catch (error) {
     if (error instanceof ConfigError) return refuse(error.message);
-    if (isPortTaken(error)) return refuse(`port ${error.port} is taken: set PORT or listen.port`);
+    if (isPortTaken(error)) {
+      const key = error.port === config.metrics.listen?.port ? 'metrics.port' : 'PORT or listen.port';
+      return refuse(`port ${error.port} is taken: set ${key}`);
+    }
     log.error({ err: error }, 'could not start');
     process.exitCode = 1;
     return;
@@ -79,7 +85,7 @@ function refuse(message: string): void {
   process.exitCode = 1;
 }
 
-/** The only port that has to be a certain one is the gateway's own. */
+/** The gateway's own, or that of monitoring. */
 function isPortTaken(error: unknown): error is NodeJS.ErrnoException & { readonly port: number } {
   return error instanceof Error && 'code' in error && error.code === 'EADDRINUSE' && 'port' in error;
 }

@@ -63,6 +63,7 @@ describe('configuration', () => {
       logLevel: 'info',
       auth: { mode: 'none' },
       introspection: true,
+      metrics: {},
       hosts: [
         {
           kind: 'embedded',

@@ -196,7 +196,7 @@ function addWorker(program: Command): void {
   addServer(program, 'worker')
     .summary('run merges for gateways that share a Redis')
     .description(
-      'Runs merges beside the gateways until it is told to end, and listens to nobody. It takes the configuration of its gateways, ' +
+      'Runs merges beside the gateways until it is told to end, and takes no calls. It takes the configuration of its gateways, ' +
         'and needs "redis" in it. An embedded host is its gateway\'s: a worker leaves it out.',
     )
     .action(async ({ config }: { config?: string }) => {

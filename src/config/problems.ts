@@ -40,7 +40,7 @@ export function valueAt(tree: unknown, path: KeyPath): unknown {
   return value;
 }
 
-const SECRET_KEYS: readonly PropertyKey[] = ['password', 'passphrase', 'secret', 'publicKey', 'ticketSecret', 'redis'];
+const SECRET_KEYS: readonly PropertyKey[] = ['password', 'passphrase', 'secret', 'publicKey', 'ticketSecret', 'token', 'redis'];
 const MAX_SHOWN_CHARACTERS = 80;
 
 /** The value at `path` as a problem shows it, ` (is "abc")` or ` (value hidden)`; empty when there is none. */

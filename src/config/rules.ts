@@ -44,7 +44,8 @@ function checkContent(content: FileContent, report: Report): void {
 
 const KEY_SOURCES = ['secret', 'publicKey', 'publicKeyFile', 'jwksUrl'] as const;
 
-function checkAccess({ auth, listen, redis }: FileContent, report: Report): void {
+function checkAccess({ auth, listen, metrics, redis }: FileContent, report: Report): void {
+  if (isMap(metrics)) checkSecret(['metrics', 'token'], metrics.token, report);
   if (!isMap(auth) || !isMap(listen)) return;
   if (auth.mode === 'none' && typeof listen.address === 'string' && !isLoopbackName(listen.address)) {
     const why = 'with auth.mode none anybody who reaches it may write to the hosts';

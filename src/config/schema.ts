@@ -203,6 +203,18 @@ const graphql = section({
   ),
 });
 
+const metrics = section({
+  token: text(
+    'Secret of at least 32 bytes that readers of `/metrics` send as a bearer token. Without it and without `port` there is no such page where callers have to log in.',
+  ).optional(),
+  port: bounded(INTEGER, {
+    min: 0,
+    max: 65_535,
+    description: 'TCP port for `/metrics`, `/health` and `/ready` alone, of gateways and workers; 0 takes any free one',
+  }).optional(),
+  address: text('Address or name of this machine where that port is.').prefault('127.0.0.1'),
+});
+
 const allow = section({
   groups: list(text('Name of a group.')).prefault([]).meta({ description: 'Groups whose members may use the host.' }),
   persons: list(text('Id of a person.')).prefault([]).meta({ description: 'Persons who may use the host.' }),
@@ -366,6 +378,7 @@ export const fileSchema = section({
     .optional(),
   auth: auth.prefault({}).meta({ description: 'Who callers are.' }),
   graphql: graphql.prefault({}).meta({ description: 'The schema.' }),
+  metrics: metrics.prefault({}).meta({ description: 'What monitoring may read.' }),
   hosts: list(host.meta({ oneOf: HOST_FORMS }))
     .min(1, 'must have at least one host')
     .prefault([{ id: 'local', name: 'This machine', embedded: {} }])

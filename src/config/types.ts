@@ -9,9 +9,17 @@ export interface Config {
   readonly auth: AuthConfig;
   /** Whether clients may ask for the schema. */
   readonly introspection: boolean;
+  readonly metrics: MetricsConfig;
   /** At least one; ids are unique. */
   readonly hosts: readonly HostConfig[];
   readonly limits: LimitsConfig;
+}
+
+export interface MetricsConfig {
+  /** What readers of `/metrics` have to show. */
+  readonly token?: string;
+  /** Where monitoring has a port of its own; undefined: nowhere. */
+  readonly listen?: { readonly address: string; readonly port: number };
 }
 
 export interface ListenConfig {

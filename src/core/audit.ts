@@ -13,6 +13,8 @@ interface About {
   readonly caller: Caller;
   readonly file?: FileRefInput;
   readonly details?: Details;
+  /** Aborts when the client is gone. */
+  readonly signal?: AbortSignal;
 }
 
 /** The same, and `audit` hears of each call. A chunk that is stored is no event: there may be a hundred thousand. */
@@ -24,7 +26,8 @@ export function audited(longshore: Longshore, audit: Audit): Longshore {
       if (!(about.action === 'uploadChunk' && resultOf(answer) === DONE)) record(about, resultOf(answer), kindOf(answer));
       return answer;
     } catch (error) {
-      record(about, codeOf(error));
+      // What broke over that is no fault of ours.
+      record(about, about.signal?.aborted === true ? CLIENT_LEFT : codeOf(error));
       throw error;
     }
   };
@@ -41,8 +44,9 @@ export function audited(longshore: Longshore, audit: Audit): Longshore {
     },
     dirInfo: (caller, file) => calling({ action: 'dirInfo', caller, file }, () => longshore.dirInfo(caller, file)),
     uploadChunk: (caller, input) => {
-      const details = { index: input.index };
-      return calling({ action: 'uploadChunk', caller, file: input.file, details }, () => longshore.uploadChunk(caller, input));
+      const { file, signal, index } = input;
+      const about: About = { action: 'uploadChunk', caller, file, details: { index }, signal };
+      return calling(about, () => longshore.uploadChunk(caller, input));
     },
     mergeFile: (caller, input) => {
       const details = { ifExists: input.ifExists };
@@ -70,6 +74,7 @@ export function mergeEvent(
 }
 
 const DONE = 'done';
+const CLIENT_LEFT = 'CLIENT_LEFT';
 /** Of any text: as long as a path may be. */
 const MAX_LETTERS = 4_096;
 

@@ -14,8 +14,16 @@ import type { Published, StagedUpload } from './staging.js';
 const CLEANING_ATTEMPTS = 3;
 const CLEANING_PAUSE_MS = 1_000;
 
-/** The end of an upload whose file is there: remembered first, so that a crash while cleaning finds it, then cleaned, then told. */
-export async function finishUpload(services: Services, staged: StagedUpload, published: Published): Promise<UploadFinished> {
+/**
+ * The end of an upload whose file is there: remembered first, so that a crash while cleaning finds it, then cleaned, then told.
+ * `times` is what is known of how long it took, for the audit.
+ */
+export async function finishUpload(
+  services: Services,
+  staged: StagedUpload,
+  published: Published,
+  times: Readonly<Record<string, number>> = {},
+): Promise<UploadFinished> {
   const { locks, feed, clock, limits, audit } = services;
   const { identity } = staged;
   const facts: FinishedUpload = {
@@ -33,7 +41,7 @@ export async function finishUpload(services: Services, staged: StagedUpload, pub
   await releaseClaim(services, identity);
   await strikeOut(services, identity);
   const { strategy } = facts;
-  const how = { sizeBytes: facts.size, proved: facts.proved, ...(strategy && { strategy }) };
+  const how = { sizeBytes: facts.size, proved: facts.proved, ...(strategy && { strategy }), ...times };
   audit.record(mergeEvent(identity, 'done', { ...how, ...(facts.contentDigest && { digest: facts.contentDigest }) }));
   const { finishedAt, size, proved, contentDigest } = facts;
   return { kind: 'UploadFinished', finishedAt, size, proved, ...(contentDigest !== undefined && { contentDigest }) };

@@ -35,7 +35,7 @@ const LEASE_POLL_MS = 200;
 export async function runMerge(services: Services, job: MergeJob, signal: AbortSignal): Promise<void> {
   const { feed, clock, log } = services;
   const reporter = new ProgressReporter({ feed, clock, id: job.id });
-  let concluded: MergeProgress | undefined;
+  let concluded = undefined as MergeProgress | undefined;
   const conclude = (end: MergeProgress) => {
     concluded = end;
   };
@@ -49,7 +49,9 @@ export async function runMerge(services: Services, job: MergeJob, signal: AbortS
   } catch (error) {
     if (signal.aborted) return;
     log.error({ host: job.hostId, upload: job.id, err: error }, 'merge failed');
-    await reporter.end(failedProgress(services, mergeProblem(error))).catch(() => undefined); // The store of states is away too.
+    const problem = mergeProblem(error);
+    if (concluded === undefined) services.audit.record(mergeEvent(job, problem.code));
+    await reporter.end(failedProgress(services, problem)).catch(() => undefined); // The store of states is away too.
   }
 }
 
@@ -165,6 +167,7 @@ export async function giveUpMerge(services: Services, job: MergeJob, signal: Abo
       services.log.warn({ host: job.hostId, upload: job.id, err: error }, 'request of a given up merge not withdrawn');
     });
     const problem = refused('MERGE_STALLED', 'every process that ran this merge ended; ask for it again', true);
+    services.audit.record(mergeEvent(job, problem.code));
     await services.feed.publish(job.id, failedProgress(services, problem));
   };
   // While other content has the claim nobody merges this.
@@ -234,9 +237,10 @@ async function finishMerge(options: MergeOptions, staged: StagedUpload, held: He
   const { hostId, id } = staged.identity;
   try {
     const published = await mergeStaged({ staged, reporter, held, clock: services.clock, signal });
+    const times = reporter.times();
     await reporter.settled();
-    const { size, proved } = await finishUpload(services, staged, published);
-    services.log.info({ host: hostId, upload: id, sizeBytes: size, proved }, 'published');
+    const { size, proved } = await finishUpload(services, staged, published, times);
+    services.log.info({ host: hostId, upload: id, sizeBytes: size, proved, ...times }, 'published');
   } catch (error) {
     // What failed because the upload was given up, or taken over, is not for this run to tell.
     await held.confirm();

@@ -28,7 +28,7 @@ export interface Log {
 export interface AuditEvent {
   /** A call of `Longshore`; `publish` for a merge's end; `request` or `connect` for what never became a call. */
   readonly action: string;
-  /** `done`, or the code of the refusal. */
+  /** `done`, the code of the refusal, or `CLIENT_LEFT` when it was gone before a chunk was whole. */
   readonly result: string;
   readonly person?: string;
   readonly requestId?: string;

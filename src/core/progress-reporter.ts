@@ -21,6 +21,10 @@ export class ProgressReporter {
   #phase: MergePhase = 'QUEUED';
   #doneBytes = 0;
   #toldAt = Number.NEGATIVE_INFINITY;
+  /** When the phase was first heard of, monotonic. */
+  #phaseAt: number | undefined;
+  readonly #tookMs: Partial<Record<MergePhase, number>> = {};
+  readonly #startedAt: number;
   readonly #rate = new Rate();
   /** The newest state that waits while one is being told: a slow store gets fewer, not a queue. */
   #unsaid: MergeProgress | undefined;
@@ -28,6 +32,7 @@ export class ProgressReporter {
 
   constructor(options: Options) {
     this.#options = options;
+    this.#startedAt = options.clock.now();
   }
 
   /** Where a run before this one was when its process died: viewers have seen that, and see no less in the same phase. */
@@ -40,7 +45,9 @@ export class ProgressReporter {
   readonly report = (phase: MergePhase, doneBytes: number, totalBytes: number): void => {
     const now = this.#options.clock.monotonic();
     const isNewPhase = phase !== this.#phase;
+    this.#phaseAt ??= now;
     if (isNewPhase) {
+      this.#leave(now);
       this.#phase = phase;
       this.#doneBytes = 0;
     }
@@ -53,6 +60,14 @@ export class ProgressReporter {
     this.#telling ??= this.#tell();
   };
 
+  /** How long it waited and was in each phase of this run, the present one until now, whole ms: `verifyingMs` and so on. */
+  times(): Readonly<Record<string, number>> {
+    this.#leave(this.#options.clock.monotonic());
+    const times = Object.entries(this.#tookMs).map(([phase, ms]) => [`${phase.toLowerCase()}Ms`, Math.round(ms)] as const);
+    const queuedMs = this.answers === undefined ? {} : { queuedMs: Math.max(0, this.#startedAt - this.answers) };
+    return { ...queuedMs, ...Object.fromEntries<number>(times) };
+  }
+
   /** Resolves when everything reported so far is told. */
   async settled(): Promise<void> {
     await this.#telling;
@@ -62,6 +77,12 @@ export class ProgressReporter {
   async end(progress: MergeProgress): Promise<void> {
     await this.settled();
     await this.#options.feed.publish(this.#options.id, progress, progress.phase === 'DONE' ? undefined : this.answers);
+  }
+
+  #leave(now: number): void {
+    if (this.#phaseAt === undefined) return;
+    if (this.#phase !== 'QUEUED') this.#tookMs[this.#phase] = (this.#tookMs[this.#phase] ?? 0) + now - this.#phaseAt;
+    this.#phaseAt = now;
   }
 
   #state(totalBytes: number): MergeProgress {

@@ -82,7 +82,7 @@ export async function startEmbeddedHost(options: EmbeddedHostOptions): Promise<E
   server.maxConnections = MAX_CONNECTIONS;
   server.listen(port, address);
   await once(server, 'listening');
-  server.on('error', (error) => log.warn({ error }, 'embedded host: connection not accepted')); // EMFILE
+  server.on('error', (err) => log.warn({ err }, 'embedded host: connection not accepted')); // EMFILE
   let closing: Promise<void> | undefined;
   const shutDown = async (): Promise<void> => {
     const closed = once(server, 'close');
@@ -114,7 +114,7 @@ interface House {
 /** Each connection gets an `ssh2.Server` of its own, which never listens: so what belongs to which socket is plain to see. */
 function serveConnection(socket: Socket, house: House): void {
   const server = new ssh2.Server(house.ssh, (client, { header }) => {
-    client.on('error', (error) => house.log.debug({ error }, 'embedded host: connection failed'));
+    client.on('error', (err) => house.log.debug({ err }, 'embedded host: connection failed'));
     admit(client, { username: USERNAME, publicKey: house.publicKey });
     // ssh2's client keeps to the draft with every server that doesn't call itself OpenSSH; all others do as OpenSSH does.
     const symlinkOrder = header.versions.software.startsWith('ssh2js') ? 'link-first' : 'target-first';
@@ -122,7 +122,7 @@ function serveConnection(socket: Socket, house: House): void {
       house.keep(serveSftp({ channel, socket, gone, jail: house.jail, symlinkOrder, log: house.log }));
     });
   });
-  server.on('error', (error: unknown) => house.log.debug({ error }, 'embedded host: connection failed'));
+  server.on('error', (err: unknown) => house.log.debug({ err }, 'embedded host: connection failed'));
   socket.setMaxListeners(4 * MAX_SESSIONS); // each session listens for its end and for room for replies
   server.injectSocket(socket);
 }

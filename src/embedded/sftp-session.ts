@@ -59,7 +59,7 @@ class SftpSession {
   }
 
   async serve(): Promise<void> {
-    this.#channel.on('error', (error: unknown) => this.#log.debug({ error }, 'embedded host: channel failed'));
+    this.#channel.on('error', (err: unknown) => this.#log.debug({ err }, 'embedded host: channel failed'));
     await this.#takeAll();
     await this.#order.idle();
     await this.#place.handles.closeAll();
@@ -92,7 +92,7 @@ class SftpSession {
     try {
       for (const packet of this.#splitter.push(piece)) this.#accept(packet);
     } catch (error) {
-      this.#log.warn({ error }, 'embedded host: broken SFTP stream');
+      this.#log.warn({ err: error }, 'embedded host: broken SFTP stream');
       this.#isBroken = true;
       this.#order.dropWaiting();
     }
@@ -152,7 +152,7 @@ class SftpSession {
   }
 
   #errorReply(id: number, error: unknown): Buffer {
-    if (!isExpected(error)) this.#log.error({ error }, 'embedded host: request failed');
+    if (!isExpected(error)) this.#log.error({ err: error }, 'embedded host: request failed');
     return errorReply(id, error);
   }
 

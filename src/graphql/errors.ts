@@ -97,7 +97,7 @@ export function createMasking({ log, nextId, mayHint }: MaskingOptions): Masking
     }
     if (cause instanceof AccessError) return graphqlError(cause.code, cause.message, place);
     const id = requestId ?? nextId();
-    const fields = { id, err: cause, path: at?.path?.join('.') };
+    const fields = { requestId: id, err: cause, path: at?.path?.join('.') };
     if (cause instanceof Error && cause.name === 'AbortError') log.debug(fields, 'the client left before its answer');
     else log.error(fields, 'unexpected error');
     const status = at?.path === undefined ? { status: 500 } : {};

@@ -15,8 +15,9 @@ import { believe, credentialsOf } from './identity/authentication.js';
 import type { Refusal } from './admission/broken-requests.js';
 import { refusalOf, refuseSocket } from './admission/broken-requests.js';
 import type { Connections } from './connections.js';
-import { isAllowedOrigin, isLoopbackHost, setCorsHeaders } from './admission/origins.js';
+import { isAllowedOrigin, isLoopbackHost, notByThatName, setCorsHeaders } from './admission/origins.js';
 import type { ServerOptions } from './options.js';
+import { createOperationPages } from './pages/operations.js';
 import { createPages } from './pages/pages.js';
 import type { Visitor } from './admission/refusals.js';
 import { checkForgery, checkForm, checkRequestLine, foreignOrigin } from './admission/request-checks.js';
@@ -29,6 +30,9 @@ export interface Edge {
   readonly refuseExpectation: (req: IncomingMessage, res: ServerResponse) => void;
   readonly upgrade: (req: IncomingMessage, socket: Duplex, head: Buffer) => void;
   readonly refuseBroken: (error: Error, socket: Duplex) => void;
+  /** Open ones. */
+  readonly webSocketCount: number;
+  /** From now on not ready. Ends WebSockets; those that don't answer are cut after `graceMs`. */
   close(graceMs: number): Promise<void>;
 }
 
@@ -52,14 +56,14 @@ export function createEdge(options: ServerOptions, connections: Connections): Ed
   const graphql = createGraphQL(options, { onRefused, unreadTimeoutMs });
   const webSockets = createWebSocketEdge({ graphql, authenticate, log, admission, maxUngreeted: limits.maxUngreeted });
   const pages = createPages(origins);
-  const isReady = askedOnceASecond(options.ready ?? (() => true));
+  const operations = createOperationPages(options);
   const drainBounds = { maxBytes: maxMultipartBytes(limits.maxChunkBytes), maxMs: DRAIN_MAX_MS };
 
   /** What is true of every request, wherever it goes. */
   const check = (req: IncomingMessage): void => {
     checkRequestLine(req);
     if (!loopbackOnly || isLoopbackHost(req.headers.host)) return;
-    throw graphqlError('FORBIDDEN', 'This server answers to loopback names only.', { status: 403 });
+    throw notByThatName();
   };
 
   const answerGraphQL = async (req: IncomingMessage, res: ServerResponse, visitor: Visitor): Promise<void> => {
@@ -85,10 +89,10 @@ export function createEdge(options: ServerOptions, connections: Connections): Ed
     check(req);
     const path = pathOf(req);
     const isRead = req.method === 'GET' || req.method === 'HEAD';
-    if (isRead && path === '/health') return sendJson(res, 200, { status: 'ok' });
-    if (isRead && path === '/ready') return sendReadiness(res, await isReady());
+    if (isRead && (await operations.sendState(res, path))) return;
     admission.admitAddress(visitor);
     if (path === '/graphql') return answerGraphQL(req, res, visitor);
+    if (isRead && (await operations.sendMetrics(req, res, path))) return;
     if (isRead && path === '/') return pages.sendUploadPage(req, res);
     if (isRead && (await pages.sendPart(req, res, path))) return;
     return sendJson(res, 404, NOT_FOUND);
@@ -143,7 +147,11 @@ export function createEdge(options: ServerOptions, connections: Connections): Ed
       const visitor = admission.visitorOfSocket(socket);
       refuse(socket, visitor, refusalOf(error));
     },
+    get webSocketCount() {
+      return webSockets.count;
+    },
     async close(graceMs) {
+      operations.stop();
       admission.close();
       await webSockets.close(graceMs);
     },
@@ -209,7 +217,7 @@ function goneSignal(res: ServerResponse): AbortSignal {
 }
 
 function answerFailure(res: ServerResponse, error: unknown, { log, id }: { readonly log: Log; readonly id: string }): void {
-  log.error({ err: error, id }, 'a request failed unexpectedly');
+  log.error({ requestId: id, err: error }, 'a request failed unexpectedly');
   if (res.headersSent) return void res.destroy();
   sendError(res, graphqlError('INTERNAL_SERVER_ERROR', `Unexpected error. The log has it as ${id}.`, { id, status: 500 }));
 }
@@ -218,27 +226,6 @@ function toRefusal(error: unknown): Refusal {
   if (!(error instanceof GraphQLError)) return { status: 500, code: 'INTERNAL_SERVER_ERROR', message: 'Unexpected error.' };
   const { code, http } = error.extensions as { code: string; http: Pick<Refusal, 'status' | 'headers'> };
   return { code, message: error.message, ...http };
-}
-
-/** Anybody may ask whether we are ready, however often: what that costs isn't his to choose. */
-const READINESS_AGE_MS = 1_000;
-
-/** The same answer for a second after it was had, and to all who wait for it. */
-function askedOnceASecond(ask: () => boolean | Promise<boolean>): () => Promise<boolean> {
-  let answer: Promise<boolean> | undefined;
-  let until = 0;
-  return () => {
-    if (answer !== undefined && performance.now() < until) return answer;
-    until = Number.POSITIVE_INFINITY;
-    answer = Promise.resolve()
-      .then(ask)
-      .finally(() => (until = performance.now() + READINESS_AGE_MS));
-    return answer;
-  };
-}
-
-function sendReadiness(res: ServerResponse, isReady: boolean): void {
-  sendJson(res, isReady ? 200 : 503, { status: isReady ? 'ready' : 'not ready' });
 }
 
 function pathOf({ url = '/' }: IncomingMessage): string {

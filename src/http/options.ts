@@ -1,8 +1,9 @@
 import type { Longshore } from '../core/answers.js';
 import type { Audit, Log } from '../core/ports.js';
 import type { Authenticate } from './identity/authentication.js';
+import type { OperationsOptions } from './pages/operations.js';
 
-export interface ServerOptions {
+export interface ServerOptions extends OperationsOptions {
   readonly longshore: Longshore;
   readonly log: Log;
   /** Address to listen on. */
@@ -24,8 +25,6 @@ export interface ServerOptions {
   readonly loopbackOnly?: boolean;
   /** Hears of what is refused before it becomes a call. Default: nobody. */
   readonly audit?: Audit;
-  /** Whether requests can be served, for `/ready`. Default: always. */
-  readonly ready?: () => boolean | Promise<boolean>;
 }
 
 export interface ServerLimits {

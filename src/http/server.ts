@@ -13,6 +13,8 @@ export interface RunningServer {
   /** Such as `http://127.0.0.1:4000`. */
   readonly url: string;
   readonly port: number;
+  /** Open ones. */
+  readonly webSocketCount: number;
   /**
    * Stops listening, ends WebSockets (1001) and event streams, lets requests under way finish for at most `graceMs` (default 5 000), and
    * resolves when every connection is closed.
@@ -41,8 +43,11 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   return {
     url: `${isSecure ? 'https' : 'http'}://${family === 'IPv6' ? `[${address}]` : address}:${port}`,
     port,
+    get webSocketCount() {
+      return edge.webSocketCount;
+    },
     async close(graceMs = DEFAULT_GRACE_MS) {
-      await Promise.all([connections.close(graceMs), edge.close(graceMs)]);
+      await Promise.all([edge.close(graceMs), connections.close(graceMs)]);
     },
   };
 }

@@ -39,6 +39,10 @@ export class MemoryMergeQueue implements MergeQueue {
     return Promise.resolve(this.#waiting.has(id) || this.#running.has(id));
   }
 
+  counts(): Promise<{ readonly waiting: number; readonly running: number }> {
+    return Promise.resolve({ waiting: this.#waiting.size, running: this.#running.size });
+  }
+
   /** Nothing outlives this process, so nothing is given up. */
   process(work: Work): void {
     this.#work = work;
@@ -72,7 +76,7 @@ export class MemoryMergeQueue implements MergeQueue {
     try {
       await work(job, this.#stop.signal);
     } catch (error) {
-      this.#options.log.error({ job: job.id, host: job.hostId, err: error }, 'merge job failed');
+      this.#options.log.error({ host: job.hostId, upload: job.id, err: error }, 'merge job failed');
     } finally {
       this.#running.delete(job.id);
       this.#startNext();

@@ -95,6 +95,12 @@ export class RedisMergeQueue implements MergeQueue {
     return this.#call(async (queue) => (await queue.getDeduplicationJobId(id)) !== null);
   }
 
+  /** Of all processes with the same store. */
+  async counts(): Promise<{ readonly waiting: number; readonly running: number }> {
+    const { active = 0, ...waiting } = await this.#call((queue) => queue.getJobCounts('active', 'wait', 'delayed'));
+    return { waiting: (waiting['wait'] ?? 0) + (waiting['delayed'] ?? 0), running: active };
+  }
+
   process(work: Work, giveUp: GiveUp): void {
     const { redis, concurrency } = this.#options;
     const client = redis.openForWorker();
@@ -217,7 +223,7 @@ export class RedisMergeQueue implements MergeQueue {
     try {
       await work(job, this.#stop.signal);
     } catch (error) {
-      this.#options.log.error({ job: job.id, host: job.hostId, err: error }, 'merge job failed');
+      this.#options.log.error({ host: job.hostId, upload: job.id, err: error }, 'merge job failed');
     }
   }
 
@@ -238,11 +244,11 @@ export class RedisMergeQueue implements MergeQueue {
     // One that still runs here tells its own end.
     if (failed === undefined || this.#isRunning(failed.id)) return;
     const job = failed.data;
-    log.error({ job: job.id, host: job.hostId, crashes: CRASHES }, 'merge job given up: every process that ran it died');
+    log.error({ host: job.hostId, upload: job.id, crashes: CRASHES }, 'merge job given up: every process that ran it died');
     try {
       await giveUp(job, this.#stop.signal);
     } catch (error) {
-      log.error({ job: job.id, host: job.hostId, err: error }, 'the end of a merge could not be told');
+      log.error({ host: job.hostId, upload: job.id, err: error }, 'the end of a merge could not be told');
     }
   }
 

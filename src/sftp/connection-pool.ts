@@ -28,6 +28,15 @@ interface Member {
   cancelIdle: () => void;
 }
 
+/** What there is of one host's connections now. */
+export interface PoolCounts {
+  readonly connections: number;
+  /** SFTP sessions. */
+  readonly channels: number;
+  /** The last attempt to connect failed, and none has succeeded since. */
+  readonly isAway: boolean;
+}
+
 export class ConnectionPool {
   readonly #host: SshHostOptions;
   readonly #context: Context;
@@ -70,6 +79,12 @@ export class ConnectionPool {
       for (const lease of leases) lease.release();
       leave();
     }
+  }
+
+  get counts(): PoolCounts {
+    const connections = [...[...this.#members].map(({ connection }) => connection), ...this.#apart];
+    const channels = connections.reduce((sum, { channelCount }) => sum + channelCount, 0);
+    return { connections: connections.length, channels, isAway: this.#breaker.fault !== undefined };
   }
 
   /** Ends all connections and lets no new one be made. */

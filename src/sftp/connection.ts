@@ -80,6 +80,10 @@ export class Connection {
     return this.#isRetired || this.#ended.signal.aborted;
   }
 
+  get channelCount(): number {
+    return this.#channels.size;
+  }
+
   get load(): ConnectionLoad {
     const loads = [...this.#channels].map((channel) => channel.writeWindow.load);
     return {

@@ -7,7 +7,7 @@
 import type { Clock, Host, HostProfile, HostRepository, Log } from '../core/ports.js';
 import { Fault } from '../core/problems.js';
 import type { SshHostOptions } from './client-config.js';
-import { ConnectionPool } from './connection-pool.js';
+import { ConnectionPool, type PoolCounts } from './connection-pool.js';
 import { expectHostKeys } from './host-keys.js';
 import { DEFAULT_LIMITS, type Context, type SftpLimits } from './limits.js';
 import { CommonBound } from './send-window.js';
@@ -29,12 +29,17 @@ export interface HostRepositoryOptions {
   readonly onBytesRead?: (bytes: number) => void;
 }
 
+export interface SshHosts extends HostRepository {
+  /** What there is now of the connections to each host. */
+  counts(): readonly (PoolCounts & { readonly host: string })[];
+}
+
 /** Connects to nobody yet. Throws on a host without a usable host key, and on an id that is there twice. */
-export function createHostRepository(options: HostRepositoryOptions): HostRepository {
+export function createHostRepository(options: HostRepositoryOptions): SshHosts {
   return new SshHostRepository(options);
 }
 
-class SshHostRepository implements HostRepository {
+class SshHostRepository implements SshHosts {
   readonly profiles: readonly HostProfile[];
   readonly #hosts = new Map<
     string,
@@ -64,6 +69,10 @@ class SshHostRepository implements HostRepository {
       const { offers } = (await loan.connection.control()).capabilities;
       return work(new SshHost(host.profile, offers, loan, host.context));
     });
+  }
+
+  counts(): readonly (PoolCounts & { readonly host: string })[] {
+    return [...this.#hosts].map(([host, { pool }]) => ({ host, ...pool.counts }));
   }
 
   async close(): Promise<void> {

@@ -30,6 +30,7 @@ const SECRETS = {
   redis: canary('redis'),
   jwt: canary('jwt'),
   ticket: canary('ticket'),
+  metrics: canary('metrics'),
 };
 
 let directory: string;
@@ -71,6 +72,7 @@ const ENVIRONMENT = {
   REDIS_PASSWORD: SECRETS.redis,
   JWT_SECRET: SECRETS.jwt,
   TICKET_SECRET: SECRETS.ticket,
+  METRICS_TOKEN: SECRETS.metrics,
 };
 
 async function configuration(): Promise<string> {
@@ -81,6 +83,7 @@ async function configuration(): Promise<string> {
     listen: { address: '127.0.0.1', port: 0 },
     redis: `redis://:\${REDIS_PASSWORD}@127.0.0.1:${redis.port}`,
     auth: { mode: 'jwt', jwt: { secret: '${JWT_SECRET}' }, ticketSecret: '${TICKET_SECRET}' },
+    metrics: { token: '${METRICS_TOKEN}' },
     hosts: [
       { id: 'good', ...login, ...key, ...known },
       { id: 'wrong-password', ...login, password: '${HOST_PASSWORD}', ...known },
@@ -178,6 +181,8 @@ async function badTraffic(url: string): Promise<void> {
     await tried(fetch(`${url}/graphql`, { method: 'POST', headers, body }));
   }
   await tried(fetch(`${url}/graphql?query={hosts{id}}`, { headers: { authorization: `Bearer ${token}` } }));
+  const metrics = await fetch(`${url}/metrics`, { headers: { authorization: `Bearer ${SECRETS.metrics}` } });
+  expect(await metrics.text()).toContain('longshore_problems_total{');
   await tried(fetch(`${url}/metrics`), fetch(`${url}/ready`), fetch(`${url}/health`), fetch(`${url}/nothing`));
   const broken = { ...headers, 'content-type': 'multipart/form-data; boundary=x', 'apollo-require-preflight': '1' };
   await tried(fetch(`${url}/graphql`, { method: 'POST', headers: broken, body: '--x\r\n\r\n' }));
@@ -243,6 +248,7 @@ async function mistakes(): Promise<void> {
     { auth: { mode: 'jwt', jwt: { publicKey: '${JWT_SECRET}' } } },
     { auth: { mode: 'none', ticketSecret: { a: '${TICKET_SECRET}' } } },
     { auth: { mode: '${JWT_SECRET}' } },
+    { metrics: { token: ['${METRICS_TOKEN}'], port: 'x' } },
   ];
   await Promise.all(
     configurations.map(async (each, at) => {

@@ -106,10 +106,10 @@ describe('an address that calls all the time', () => {
 it('who asks all the time whether we are ready makes us find out once a second', async () => {
   let asked = 0;
   const server = await serve(longshoreWith(), {
-    ready: async () => {
+    obstacles: async () => {
       asked += 1;
       await wait(50);
-      return asked === 1;
+      return asked === 1 ? [] : ['COORDINATION_UNAVAILABLE'];
     },
   });
   const ready = async (): Promise<number> => (await ask(server, { method: 'GET', path: '/ready' })).status;

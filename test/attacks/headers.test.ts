@@ -290,7 +290,7 @@ describe('every answer', () => {
     const id = answer.headers['x-request-id'];
     expect(given).toEqual({ id, address: '127.0.0.1' });
     expect(answer.json.errors?.[0]?.extensions?.['id']).toBe(id);
-    expect(log.lines.map(({ fields }) => fields['id'])).toEqual([id]);
+    expect(log.lines.map(({ fields }) => fields['requestId'])).toEqual([id]);
   });
 });
 

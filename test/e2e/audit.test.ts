@@ -35,7 +35,9 @@ describe('the audit', () => {
     );
     const published = eventsOf('told').find(({ action }) => action === 'publish');
     const details = { sizeBytes: bytes.length, proved: true, strategy: 'IN_PLACE', digest: file.hashCode };
-    expect(published).toEqual({ action: 'publish', result: 'done', person: 'ann', ...file, details });
+    const ms = expect.any(Number);
+    const times = { queuedMs: ms, verifyingMs: ms, publishingMs: ms };
+    expect(published).toEqual({ action: 'publish', result: 'done', person: 'ann', ...file, details: { ...details, ...times } });
     for (const event of eventsOf('told').filter(({ action }) => action !== 'publish')) {
       expect(event).toMatchObject({
         requestId: expect.stringMatching(/^[\w-]{20,}/),

@@ -131,7 +131,9 @@ describe('errors', () => {
     const { code, id } = answer.json.errors?.[0]?.extensions ?? {};
     expect(code).toBe('INTERNAL_SERVER_ERROR');
     expect(answer.text).not.toContain('swordfish');
-    expect(log.lines).toEqual([{ level: 'error', fields: { id, err: secret, path: 'hosts' }, event: 'unexpected error' }]);
+    expect(log.lines).toEqual([
+      { level: 'error', fields: { requestId: id, err: secret, path: 'hosts' }, event: 'unexpected error' },
+    ]);
   });
 
   it('about what core returned are ours, not the client’s', async () => {

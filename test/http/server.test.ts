@@ -40,11 +40,11 @@ describe('pages', () => {
   });
 
   it('tell health and readiness', async () => {
-    let isReady = true;
-    const server = await serve(longshoreWith(), { ready: () => isReady });
+    let obstacles: readonly 'COORDINATION_UNAVAILABLE'[] = [];
+    const server = await serve(longshoreWith(), { obstacles: () => obstacles });
     expect((await ask(server, { method: 'GET', path: '/health' })).text).toBe('{"status":"ok"}');
     expect((await ask(server, { method: 'GET', path: '/ready?x' })).status).toBe(200);
-    isReady = false;
+    obstacles = ['COORDINATION_UNAVAILABLE'];
     // An answer holds for a second.
     await expect.poll(async () => (await ask(server, { method: 'GET', path: '/ready' })).status, { timeout: 3_000 }).toBe(503);
   });

@@ -159,7 +159,7 @@ describe('over WebSocket', () => {
     expect(await codeOf(watch)).toEqual({ code: 'BAD_USER_INPUT', argument: 'file' });
     expect(await codeOf({ query: '{ hosts { id } }' })).toEqual({
       code: 'INTERNAL_SERVER_ERROR',
-      id: log.lines.at(-1)?.fields['id'],
+      id: log.lines.at(-1)?.fields['requestId'],
     });
   });
 
@@ -169,7 +169,9 @@ describe('over WebSocket', () => {
     const states = client(await serve(failingFeed(failure), { log })).iterate(watch);
     await states.next();
     const errors = await states.next().catch((thrown: unknown) => thrown);
-    expect(errors).toMatchObject([{ extensions: { code: 'INTERNAL_SERVER_ERROR', id: log.lines.at(-1)?.fields['id'] } }]);
+    expect(errors).toMatchObject([
+      { extensions: { code: 'INTERNAL_SERVER_ERROR', id: log.lines.at(-1)?.fields['requestId'] } },
+    ]);
     expect(JSON.stringify(errors)).not.toContain('swordfish');
     expect(log.lines).toMatchObject([{ level: 'error', fields: { err: failure } }]);
   });
@@ -280,7 +282,7 @@ describe('over server-sent events', () => {
     let text = '';
     for await (const piece of await open(await serve(failingFeed(new Error('swordfish')), { log })).response)
       text += String(piece);
-    expect(text).toContain(`"id":"${String(log.lines.at(-1)?.fields['id'])}"`);
+    expect(text).toContain(`"id":"${String(log.lines.at(-1)?.fields['requestId'])}"`);
     expect(text).not.toContain('swordfish');
     expect(text.match(/"errors"/g)).toHaveLength(1);
     expect(text.trimEnd()).toMatch(/event: complete\ndata:$/);

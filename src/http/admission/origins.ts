@@ -1,6 +1,8 @@
 // Which pages may talk to us, told by the `Origin` that a browser sends, and which names we answer to.
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import type { GraphQLError } from 'graphql';
+import { graphqlError } from '../../graphql/errors.js';
 
 /** Headers our clients send that a page of another origin may send too. */
 const ALLOWED_HEADERS = 'content-type, authorization, x-person-id, x-graphql-yoga-csrf, apollo-require-preflight';
@@ -49,6 +51,10 @@ export function isLoopbackHost(host: string | undefined): boolean {
   return (
     hostname === 'localhost' || hostname.endsWith('.localhost') || hostname === '[::1]' || /^127(\.\d+){3}$/.test(hostname)
   );
+}
+
+export function notByThatName(): GraphQLError {
+  return graphqlError('FORBIDDEN', 'This server answers to loopback names only.', { status: 403 });
 }
 
 /** A host and perhaps a port, and nothing else that a URL may have there: `name@127.0.0.1` would parse, too. */

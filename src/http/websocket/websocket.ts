@@ -35,6 +35,8 @@ export interface WebSocketEdge {
   hasRoomFor(visitor: Visitor): boolean;
   /** Takes over a connection whose path, host and origin have been checked. False, and untouched, when it doesn't ask for that properly. */
   accept(req: IncomingMessage, socket: Duplex, head: Buffer, visitor: Visitor): boolean;
+  /** Open ones. */
+  readonly count: number;
   /** Ends every connection with 1001; those that don't answer are cut after `graceMs`. */
   close(graceMs: number): Promise<void>;
 }
@@ -140,6 +142,9 @@ export function createWebSocketEdge(options: WebSocketOptions): WebSocketEdge {
         open(opened, visitor);
       });
       return isOpen;
+    },
+    get count() {
+      return server.clients.size;
     },
     close: (graceMs) => closeAll(server, graceMs),
   };
