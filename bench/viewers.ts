@@ -15,9 +15,9 @@ import { heldBytes } from './vitals.js';
 const KIB = 1_024;
 const MIB = KIB * KIB;
 /** Through the gateway at this rate, the merge takes longer than it is watched, and tells of itself five times in each second. */
-const BYTES_PER_SECOND = 4 * MIB;
+const BYTES_PER_SECOND = 14 * MIB;
 const WATCHED_SECONDS = 8;
-const FILE_BYTES = 40 * MIB;
+const FILE_BYTES = 160 * MIB;
 const CHUNK_BYTES = 10 * MIB;
 
 export async function viewers(): Promise<readonly Row[]> {

@@ -17,13 +17,15 @@ import { answering, onHost, problemOf } from './services.js';
 import type { MergeRequest, Published, StagedUpload } from './staging.js';
 import { replaceObjection } from './target.js';
 import type { Target } from './target.js';
-import { viewing } from './viewer.js';
+import { Audience } from './viewer.js';
 
 type MergeWish = Omit<MergeFileInput, 'digest'> & { readonly digest?: ContentDigest };
 
 export class MergeService {
   readonly #services: Services;
   readonly #runs = new Map<string, { readonly stop: AbortController; readonly done: Promise<void> }>();
+  /** By the upload's id. */
+  readonly #audiences = new Map<string, Audience>();
 
   constructor(services: Services) {
     this.#services = services;
@@ -50,21 +52,17 @@ export class MergeService {
       const { feed } = this.#services;
       const answer = await onHost(this.#services, { caller, operation: 'mergeProgress', file }, async (call) => {
         const { id } = call.identity;
+        const present = this.#audiences.get(id);
+        // What others are shown is the present state, and what was lost of it is looked for on everybody's behalf.
+        if (present !== undefined) return { kind: 'watch' as const, states: present.join() };
         const problem = await answering(() => this.#ensureState(call));
         // It may have ended while it was looked for.
         const last = problem?.code === 'UPLOAD_UNKNOWN' ? await feed.last(id) : undefined;
         const isOver = last !== undefined && isTerminal(last);
-        return problem === undefined || isOver ? { kind: 'watch' as const, identity: call.identity } : problem;
+        if (problem !== undefined && !isOver) return problem;
+        return { kind: 'watch' as const, states: this.#audience(call.identity).join() };
       });
-      const failed = (problem: Problem) => failedProgress(this.#services, problem);
-      if (answer.kind !== 'watch') return only(failed(answer));
-      const { identity } = answer;
-      const states = orElse(feed.watch(identity.id), (error) => {
-        const problem = problemOf(error);
-        return problem === undefined ? undefined : failed(problem);
-      });
-      const onSilence = (shown: MergeProgress) => this.#lookAgain(identity, shown);
-      return viewing(states, { clock: this.#services.clock, onSilence });
+      return answer.kind === 'watch' ? answer.states : only(failedProgress(this.#services, answer));
     });
   }
 
@@ -117,6 +115,23 @@ export class MergeService {
     return finishUpload(this.#services, staged, published);
   }
 
+  #audience(identity: UploadIdentity): Audience {
+    const { id } = identity;
+    const present = this.#audiences.get(id);
+    if (present !== undefined) return present;
+    const states = orElse(this.#services.feed.watch(id), (error) => {
+      const problem = problemOf(error);
+      return problem === undefined ? undefined : failedProgress(this.#services, problem);
+    });
+    const audience = new Audience(states, {
+      clock: this.#services.clock,
+      onSilence: (shown) => this.#lookAgain(identity, shown),
+      onOver: () => this.#audiences.delete(id),
+    });
+    this.#audiences.set(id, audience);
+    return audience;
+  }
+
   async #ask(call: UploadCall, staged: StagedUpload, wish: MergeWish): Promise<MergeFileAnswer | UploadFinished> {
     const published = await this.finishCutOff(staged, call.target);
     if (published !== undefined) return published;
@@ -163,11 +178,13 @@ export class MergeService {
    * For who was told nothing for a while: a merge whose job is nowhere, since the store lost it, gets one, and with it goes on, or ends. The store
    * may have lost its state, too.
    */
-  async #lookAgain(identity: UploadIdentity, shown: MergeProgress): Promise<void> {
+  async #lookAgain(identity: UploadIdentity, shown: MergeProgress): Promise<MergeProgress | undefined> {
     const { queue, feed } = this.#services;
-    if (!isMerging(shown)) return;
-    await feed.begin(identity.id, shown);
-    if (!(await queue.has(identity.id))) await this.takeUp(identity);
+    if (isMerging(shown)) {
+      await feed.begin(identity.id, shown);
+      if (!(await queue.has(identity.id))) await this.takeUp(identity);
+    }
+    return feed.last(identity.id);
   }
 
   /** Makes sure that the feed holds the present state; a problem when there is nothing to watch. */

@@ -11,6 +11,7 @@ import type { Asker, GraphQLContext } from './context.js';
 import { documentCaches, useBoundedValidation, useDocumentLimits } from './documents.js';
 import type { Masking } from './errors.js';
 import { createMasking, nameArguments } from './errors.js';
+import { useSharedStates } from './states.js';
 
 /** Over HTTP there are request and response as well, on a WebSocket there are none. */
 export type GraphQLServer = YogaServerInstance<Asker & HttpExchange, GraphQLContext>;
@@ -45,6 +46,7 @@ export function createGraphQLServer(options: GraphQLServerOptions): GraphQLServe
       useDocumentLimits(),
       useArgumentNames(),
       useBoundedValidation(options),
+      useSharedStates(),
       useRequestIds(mask),
       useNotices(options),
     ],

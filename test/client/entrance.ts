@@ -115,12 +115,14 @@ export class GatewayEntrance implements Entrance {
       method: request.method,
       headers: this.#headers(request),
     });
+    const drop = (): void => void response.destroy();
     outgoing.once('response', (answer) => {
       response.writeHead(answer.statusCode ?? 502, answer.headers);
-      answer.pipe(response);
+      // A gateway that goes away in the middle of its answer, of a stream that nobody ends otherwise.
+      answer.once('error', drop).pipe(response);
     });
-    // Stays: the gateway may also go away in the middle of its answer.
-    outgoing.on('error', () => response.destroy());
+    // Stays: what goes wrong after the answer has begun is told here, too.
+    outgoing.on('error', drop);
     response.once('close', () => outgoing.destroy());
     request.pipe(outgoing);
   }

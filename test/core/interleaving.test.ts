@@ -432,6 +432,30 @@ it('who begins to watch in the instant in which the merge is asked for doesn’t
   await watching.return?.();
 });
 
+it('those who watch one upload watch it together, from the first to the last', async () => {
+  await send();
+  let sources = 0;
+  const watch = feed.watch.bind(feed);
+  feed.watch = (id) => {
+    sources += 1;
+    return watch(id);
+  };
+  const begin = async () => {
+    const watching = longshore.mergeProgress(ANNA, FILE)[Symbol.asyncIterator]();
+    expect((await watching.next()).value).toMatchObject({ phase: 'RECEIVING' });
+    return watching;
+  };
+  const viewers = [await begin(), await begin(), await begin()];
+  expect(sources).toBe(1);
+  for (const viewer of viewers) await viewer.return?.();
+  await (await begin()).return?.();
+  expect(sources).toBe(2);
+  const [one, two] = [end(), end()];
+  await merge();
+  expect([await one, await two]).toMatchObject([{ phase: 'DONE' }, { phase: 'DONE' }]);
+  expect(await end()).toMatchObject({ phase: 'DONE' });
+});
+
 it('a merge that is asked for anew in the instant in which the older one fails is made', async () => {
   await send();
   const withdrawing = deferred();

@@ -10,7 +10,7 @@ import type { MergeProgress } from '../../src/core/progress.js';
 import type { RunningServer } from '../../src/http/server.js';
 import { startServer } from '../../src/http/server.js';
 import type { Deferred } from './support.js';
-import { FILE, deferred, longshoreWith, memoryLog, serve } from './support.js';
+import { FILE, deferred, longshoreWith, memoryLog, query, serve } from './support.js';
 
 const WATCH = 'subscription($file: FileRef!) { mergeProgress(file: $file) { phase percent problem { code } } }';
 const watch = { query: WATCH, variables: { file: FILE } };
@@ -88,6 +88,87 @@ function closeEvent(server: RunningServer, options: Partial<ClientOptions>): Pro
   client(server, { lazy: false, ...options, on: { closed: resolve }, onNonLazyError: () => undefined });
   return promise;
 }
+
+/** One state for all who watch, and how often something was made of it. */
+function sharedState(own: Partial<MergeProgress> = {}) {
+  let looks = 0;
+  const shared: MergeProgress = Object.defineProperty(state(own), 'phase', {
+    get() {
+      looks += 1;
+      return 'ASSEMBLING';
+    },
+  });
+  const longshore = longshoreWith({
+    async *mergeProgress() {
+      yield shared;
+    },
+  });
+  return { longshore, looks: () => looks };
+}
+
+describe('what a state becomes', () => {
+  const told = async (server: RunningServer, text: string, variables: object = {}) => {
+    const first = await client(server)
+      .iterate({ query: text, variables: { file: FILE, ...variables } })
+      .next();
+    return first.value as { data?: unknown; errors?: readonly { readonly extensions: { readonly id: string } }[] };
+  };
+
+  it('is made once for all who ask the same, over WebSocket and as events', async () => {
+    const { longshore, looks } = sharedState();
+    const server = await serve(longshore);
+    const data = { mergeProgress: { phase: 'ASSEMBLING', percent: 50, problem: null } };
+    for (let viewer = 1; viewer <= 3; viewer++) expect(await told(server, WATCH)).toEqual({ data });
+    const events = await query(server, WATCH, { file: FILE }, { accept: 'text/event-stream' });
+    expect(events.text).toContain(`event: next\ndata: ${JSON.stringify({ data })}`);
+    expect(looks()).toBe(1);
+  });
+
+  it('is what each asks for, in words, variables and the operation', async () => {
+    const server = await serve(sharedState().longshore);
+    const one = 'subscription A($file: FileRef!) { mergeProgress(file: $file) { phase } }';
+    const two = 'subscription B($file: FileRef!) { p: mergeProgress(file: $file) { doneBytes } }';
+    expect(await told(server, one)).toEqual({ data: { mergeProgress: { phase: 'ASSEMBLING' } } });
+    expect(await told(server, two)).toEqual({ data: { p: { doneBytes: 1 } } });
+    const both = { query: `${one} ${two}`, variables: { file: FILE } };
+    for (const [operationName, data] of [
+      ['A', { mergeProgress: { phase: 'ASSEMBLING' } }],
+      ['B', { p: { doneBytes: 1 } }],
+    ] as const) {
+      const first = await client(server)
+        .iterate({ ...both, operationName })
+        .next();
+      expect(first.value).toEqual({ data });
+    }
+    const maybe =
+      'subscription($file: FileRef!, $more: Boolean!) { mergeProgress(file: $file) { phase percent @include(if: $more) } }';
+    for (const more of [true, false, true]) {
+      const data = { mergeProgress: { phase: 'ASSEMBLING', ...(more && { percent: 50 }) } };
+      expect(await told(server, maybe, { more })).toEqual({ data });
+    }
+  });
+
+  it('is kept for some of those who ask all kinds of things, and right for all', async () => {
+    const { longshore, looks } = sharedState();
+    const server = await serve(longshore);
+    const ask = (name: string) =>
+      told(server, `subscription($file: FileRef!) { ${name}: mergeProgress(file: $file) { phase } }`);
+    for (let round = 1; round <= 2; round++) {
+      for (let asker = 1; asker <= 20; asker++)
+        expect(await ask(`a${asker}`)).toEqual({ data: { [`a${asker}`]: { phase: 'ASSEMBLING' } } });
+    }
+    expect(looks()).toBe(16 + 2 * 4);
+  });
+
+  it('is made anew where it goes wrong, so that each error has the id of who asked', async () => {
+    const { longshore, looks } = sharedState({ percent: Number.NaN });
+    const server = await serve(longshore);
+    const [one, two] = [await told(server, WATCH), await told(server, WATCH)];
+    const ids = [one, two].map(({ errors }) => errors?.[0]?.extensions.id);
+    expect(new Set(ids.filter((id) => id !== undefined)).size).toBe(2);
+    expect(looks()).toBe(2);
+  });
+});
 
 describe('over WebSocket', () => {
   it('a merge is told from the present state to its end', async () => {
