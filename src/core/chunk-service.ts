@@ -9,12 +9,13 @@ import type { Admission } from './entrance.js';
 import { claimKey, entering, rememberedFirst } from './entrance.js';
 import { checkChunkDigest } from './file-ref.js';
 import type { Held } from './lease.js';
-import { Lease, SLOT_LEASE_MS, TOKEN_BYTES } from './lease.js';
+import { Lease, SLOT_LEASE_MS, SLOT_WORD_MS, TOKEN_BYTES } from './lease.js';
 import type { Arriving, ReceivedTotals } from './ports.js';
 import { InputError, ProblemError, isFault, refused, tryAgainLater } from './problems.js';
 import type { DigestMismatch, Refused } from './problems.js';
 import type { Services, UploadCall } from './services.js';
 import { onHost } from './services.js';
+import { settled } from './settled.js';
 import type { ReceiveOutcome, StagedUpload } from './staging.js';
 
 export class ChunkService {
@@ -71,6 +72,7 @@ export class ChunkService {
     const lease = new Lease({
       clock,
       leaseMs: SLOT_LEASE_MS,
+      wordMs: SLOT_WORD_MS,
       ask: (renews) => locks.leaseSlot({ ...slot, ...(renews !== undefined && { renews }) }),
       release: () => locks.releaseSlot(slot),
     });
@@ -118,7 +120,10 @@ export class ChunkService {
         },
         confirm: held.confirm,
       });
-      return await this.#answer(call, staged, { index, outcome, arriving: arrival.received });
+      // Both at once: one way to the store.
+      const answering = this.#answer(call, staged, { index, outcome, arriving: arrival.received });
+      const [answer] = await settled([answering, held.giveBack()]);
+      return answer;
     } finally {
       arrival.end();
     }

@@ -38,8 +38,8 @@ export async function rememberedFirst<T>(
 
 /** How a call comes in. */
 export interface Admission {
-  /** Takes the claim: by renewing it alone (that is the default), or together with a lease. */
-  readonly take: () => Promise<ClaimOutcome | TakeOutcome>;
+  /** Takes the claim together with a lease, and tells when the upload has ended well. Default: that is asked first, and the claim renewed alone. */
+  readonly take?: () => Promise<TakeOutcome>;
   /** How the staging directory is found: see `Assembly`. */
   readonly by: 'find' | 'recall';
 }
@@ -52,11 +52,11 @@ export async function entering<T>(
   services: Services,
   call: UploadCall,
   work: (staged: StagedUpload) => Promise<T>,
-  admission: Pick<Admission, 'by'> & Partial<Admission> = { by: 'find' },
+  admission: Admission = { by: 'find' },
 ): Promise<T | UploadFinished> {
-  const ended = await finishedAnswer(services, call);
-  if (ended !== undefined) return ended;
-  const { claim, created } = await admitted(call, admission.take ?? (() => renew(services, call)));
+  const entry = await admitted(services, call, admission);
+  if (entry.kind === 'UploadFinished') return entry;
+  const { claim, created } = entry;
   if (created) await yieldToOthers(services, call, 0);
   try {
     return await work(await openStaged(services, call, { claim, by: admission.by }));
@@ -79,13 +79,19 @@ async function giveBack(services: Services, call: UploadCall): Promise<void> {
 }
 
 async function admitted(
+  services: Services,
   call: UploadCall,
-  take: Admission['take'],
-): Promise<{ readonly claim: Claim; readonly created: boolean }> {
-  const outcome = await take();
+  admission: Admission,
+): Promise<Extract<ClaimOutcome, { readonly kind: 'held' }> | UploadFinished> {
+  const ended = admission.take === undefined ? await finishedAnswer(services, call) : undefined;
+  if (ended !== undefined) return ended;
+  const outcome = await (admission.take?.() ?? renew(services, call));
   switch (outcome.kind) {
     case 'held':
       return outcome;
+    case 'finished':
+      // What is there now may be another file: then it is forgotten, and the content comes anew.
+      return (await finishedAnswer(services, call)) ?? admitted(services, call, admission);
     case 'taken':
       throw new ProblemError(takenProblem(call, outcome.claim));
     case 'busy': {

@@ -7,6 +7,11 @@ import { Fault, ProblemError, tryAgainLater } from './problems.js';
 export const SLOT_LEASE_MS = 10_000;
 /** A merge whose process died is taken over within 15 s. */
 export const MERGE_LEASE_MS = 10_000;
+/**
+ * How long the store's word is enough for committing a chunk. Nobody else can have been lent it by then, and a chunk of an upload that was
+ * given up meanwhile goes where its directory went; most chunks take less, and so ask once.
+ */
+export const SLOT_WORD_MS = 1_000;
 /** Of a holder's token, random. */
 export const TOKEN_BYTES = 16;
 /** Of the lease: when it is renewed, how soon that is tried again when the store was away, and when its holder must have stopped. */
@@ -27,8 +32,10 @@ export interface Held {
   readonly signal: AbortSignal;
   /** Throws when it is lost or about to lapse. Costs nothing. */
   readonly check: () => void;
-  /** Renews it now; rejects when it is lost. While the store is away its time counts alone. */
+  /** Renews it, unless the store's word is young enough; rejects when it is lost. While the store is away its time counts alone. */
   readonly confirm: () => Promise<void>;
+  /** Gives it back before the work has ended, for what is left to say. Never rejects. */
+  readonly giveBack: () => Promise<void>;
 }
 
 /** What somebody is told who asks for a lease. */
@@ -37,6 +44,8 @@ export type TakeOutcome = Exclude<LeaseOutcome, { readonly kind: 'lost' }>;
 interface LeaseOptions {
   readonly clock: Clock;
   readonly leaseMs: number;
+  /** How long after the store was asked `confirm` takes its word without asking again. Default 0: it always asks. */
+  readonly wordMs?: number;
   /** Asks the store; `renews` is what came with the last answer. */
   readonly ask: (renews?: string) => Promise<LeaseOutcome>;
   readonly release: () => Promise<void>;
@@ -49,6 +58,8 @@ export class Lease {
   /** What the store said when it was last asked: nothing yet, something, or it was away. */
   #store: 'unasked' | 'there' | 'away' = 'unasked';
   #memory: string | undefined;
+  /** When the store was asked that lent it: monotonic, and epoch ms. */
+  #lentAt = { monotonic: Number.NEGATIVE_INFINITY, now: Number.NEGATIVE_INFINITY };
   /** Monotonic time at which its holder must have stopped. */
   #stopAt = Number.NEGATIVE_INFINITY;
 
@@ -67,13 +78,15 @@ export class Lease {
   async hold<T>(work: (held: Held) => Promise<T>): Promise<T> {
     const ended = new AbortController();
     const renewing = this.#keepRenewing(ended.signal);
-    const held = { signal: this.#lost.signal, check: () => this.#check(), confirm: () => this.#confirm() };
-    try {
-      return await work(held);
-    } finally {
+    const giveBack = async () => {
       ended.abort();
       await renewing;
       await this.release();
+    };
+    try {
+      return await work({ signal: this.#lost.signal, check: () => this.#check(), confirm: () => this.#confirm(), giveBack });
+    } finally {
+      await giveBack();
     }
   }
 
@@ -93,8 +106,15 @@ export class Lease {
 
   async #confirm(): Promise<void> {
     this.#check();
-    await this.#renew();
+    if (!this.#isWordEnough()) await this.#renew();
     this.#check();
+  }
+
+  /** By both clocks: the one stands still with a machine that is paused, the other may be set back. */
+  #isWordEnough(): boolean {
+    const { clock, wordMs = 0 } = this.#options;
+    const isYoung = (ageMs: number) => ageMs >= 0 && ageMs < wordMs;
+    return isYoung(clock.monotonic() - this.#lentAt.monotonic) && isYoung(clock.now() - this.#lentAt.now);
   }
 
   /** Whether the store answered; one that is away is asked again, and `check` stops the holder in time. */
@@ -110,13 +130,14 @@ export class Lease {
 
   async #ask(): Promise<LeaseOutcome> {
     const { clock, leaseMs, ask } = this.#options;
-    const askedAt = clock.monotonic();
+    const askedAt = { monotonic: clock.monotonic(), now: clock.now() };
     this.#store = 'away';
     const outcome = await ask(this.#memory);
     this.#store = 'there';
     if (outcome.kind === 'held') {
       this.#memory = outcome.memory;
-      this.#stopAt = Math.max(this.#stopAt, askedAt + leaseMs * STOP_AFTER);
+      this.#lentAt = askedAt;
+      this.#stopAt = Math.max(this.#stopAt, askedAt.monotonic + leaseMs * STOP_AFTER);
     }
     return outcome;
   }

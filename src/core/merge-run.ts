@@ -205,9 +205,10 @@ async function takePatiently(
   { clock }: Services,
   lease: Lease,
   signal: AbortSignal,
-): Promise<Exclude<TakeOutcome, { readonly kind: 'busy' }>> {
+): Promise<Exclude<TakeOutcome, { readonly kind: 'busy' | 'finished' }>> {
   for (;;) {
     const outcome = await lease.take();
+    if (outcome.kind === 'finished') throw new Error('only a chunk is refused for that');
     if (outcome.kind !== 'busy') return outcome;
     await clock.sleep(LEASE_POLL_MS, signal);
   }

@@ -189,7 +189,7 @@ export class MergeService {
 
   /** Makes sure that the feed holds the present state; a problem when there is nothing to watch. */
   async #ensureState(call: UploadCall): Promise<Problem | undefined> {
-    const { feed, assembly, locks, clock } = this.#services;
+    const { feed, assembly, locks, queue, clock } = this.#services;
     const { identity, host, target } = call;
     const finished = await finishedAnswer(this.#services, call);
     const last = await feed.last(identity.id);
@@ -198,6 +198,8 @@ export class MergeService {
       return undefined;
     }
     if (last !== undefined && isTerminal(last)) return undefined;
+    // Under way: what is staged is the merge's own business.
+    if (last !== undefined && isMerging(last) && (await queue.has(identity.id))) return undefined;
     const staged = await assembly.find(host, identity, target);
     if (staged !== undefined) await this.bringBack(staged);
     if (last !== undefined || (await feed.last(identity.id)) !== undefined) return undefined;

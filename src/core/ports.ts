@@ -116,6 +116,8 @@ export type LeaseOutcome =
     }
   | { readonly kind: 'taken'; readonly claim: Claim; readonly merging: boolean }
   | { readonly kind: 'busy'; readonly retryAfterMs: number }
+  /** Of the first asking for a slot: the upload has ended well, so nothing was taken. See `finished`. */
+  | { readonly kind: 'finished' }
   /** Of a renewal: the lease was given up, or the upload was. */
   | { readonly kind: 'lost' };
 
@@ -143,7 +145,10 @@ export interface LockRepository {
   holder(target: string): Promise<Claim | undefined>;
   /** Gives the claim up, if it is held by this upload, and every lease under it. */
   release(request: { readonly target: string; readonly person: string; readonly upload: string }): Promise<void>;
-  /** Renews the claim and takes the lease of one chunk: `busy` while another token has it or the upload is being merged. */
+  /**
+   * Renews the claim and takes the lease of one chunk: `busy` while another token has it or the upload is being merged, `finished` once it
+   * has ended well.
+   */
   leaseSlot(request: ClaimRequest & SlotLease): Promise<LeaseOutcome>;
   releaseSlot(request: {
     readonly target: string;

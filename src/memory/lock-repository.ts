@@ -68,24 +68,7 @@ export class MemoryLockRepository implements LockRepository {
   }
 
   leaseSlot(request: ClaimRequest & SlotLease): Promise<LeaseOutcome> {
-    const own = this.#ownEntry(request);
-    if (request.renews !== undefined && own?.slots.get(request.index)?.token !== request.token) {
-      return Promise.resolve({ kind: 'lost' });
-    }
-    const outcome = this.#claimNow({ ...request, move: 'never', idleMs: 0 });
-    const entry = this.#entry(request.target);
-    if (outcome.kind === 'taken') return Promise.resolve(outcome);
-    const held = { ...outcome, memory: MEMORY };
-    if (entry === undefined) return Promise.resolve(held);
-    const now = this.#clock.now();
-    const slot = this.#alive(entry.slots.get(request.index));
-    const others = slot?.token === request.token ? undefined : slot;
-    const inTheWay = this.#alive(entry.merge) ?? this.#alive(entry.mergeWaits) ?? others;
-    if (inTheWay !== undefined) return Promise.resolve({ kind: 'busy', retryAfterMs: inTheWay.until - now });
-    entry.slots.set(request.index, { token: request.token, until: now + request.leaseMs });
-    // A merge whose lease lapsed can't go on beside a chunk.
-    delete entry.merge;
-    return Promise.resolve(held);
+    return Promise.resolve(this.#slotNow(request));
   }
 
   releaseSlot(request: { target: string; upload: string; index: number; token: string }): Promise<void> {
@@ -115,8 +98,7 @@ export class MemoryLockRepository implements LockRepository {
   }
 
   finished(upload: string, target: string): Promise<FinishedUpload | undefined> {
-    const ending = this.#endings.get(endingKey(upload, target));
-    return Promise.resolve(ending !== undefined && ending.until > this.#clock.now() ? ending.facts : undefined);
+    return Promise.resolve(this.#finishedNow(upload, target));
   }
 
   forget(upload: string, target: string): Promise<void> {
@@ -129,6 +111,31 @@ export class MemoryLockRepository implements LockRepository {
     if (holder !== undefined && holder.token !== token) return Promise.resolve(false);
     this.#chores.set(chore, { token, until: this.#clock.now() + leaseMs });
     return Promise.resolve(true);
+  }
+
+  #finishedNow(upload: string, target: string): FinishedUpload | undefined {
+    const ending = this.#endings.get(endingKey(upload, target));
+    return ending !== undefined && ending.until > this.#clock.now() ? ending.facts : undefined;
+  }
+
+  #slotNow(request: ClaimRequest & SlotLease): LeaseOutcome {
+    const { target, upload, index, token, leaseMs, renews } = request;
+    if (renews === undefined && this.#finishedNow(upload, target) !== undefined) return { kind: 'finished' };
+    if (renews !== undefined && this.#ownEntry(request)?.slots.get(index)?.token !== token) return { kind: 'lost' };
+    const outcome = this.#claimNow({ ...request, move: 'never', idleMs: 0 });
+    const entry = this.#entry(target);
+    if (outcome.kind === 'taken') return outcome;
+    const held = { ...outcome, memory: MEMORY } as const;
+    if (entry === undefined) return held;
+    const now = this.#clock.now();
+    const slot = this.#alive(entry.slots.get(index));
+    const others = slot?.token === token ? undefined : slot;
+    const inTheWay = this.#alive(entry.merge) ?? this.#alive(entry.mergeWaits) ?? others;
+    if (inTheWay !== undefined) return { kind: 'busy', retryAfterMs: inTheWay.until - now };
+    entry.slots.set(index, { token, until: now + leaseMs });
+    // A merge whose lease lapsed can't go on beside a chunk.
+    delete entry.merge;
+    return held;
   }
 
   #mergeNow(request: ClaimRequest & MergeLease, how: 'wait' | 'seize'): LeaseOutcome {

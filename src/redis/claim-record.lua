@@ -16,6 +16,7 @@
     {'taken', merging, memory, claim…}   by another person or upload; merging: '1' while it is being merged
     {'busy', retryAfterMs}
     {'lost'}
+    {'finished'}   the upload has ended well
   where claim… is person, upload, since, touchedAt, until, size, chunkSize, the last two '' when not declared.
 ]]
 local FIELDS = { 'person', 'upload', 'since', 'touchedAt', 'until', 'size', 'chunkSize', 'fresh' }

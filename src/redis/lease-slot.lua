@@ -1,12 +1,15 @@
 --[[
   Takes or renews the lease of one chunk, and the claim with it. Preceded by claim-record.lua.
 
+  KEYS[3] the end of the upload, if it ended well
   ARGV[4] token     ARGV[5] leaseMs     ARGV[6] memory the lease is renewed from, '' when it is first asked for
   ARGV[7] index of the chunk
 
-  Returns 'held', 'taken', 'busy', 'lost'.
+  Returns 'held', 'taken', 'busy', 'lost', 'finished'.
 ]]
 local token, leaseMs, renews, field = ARGV[4], tonumber(ARGV[5]), ARGV[6], 's:' .. ARGV[7]
+
+if renews == '' and redis.call('EXISTS', KEYS[3]) == 1 then return { 'finished' } end
 
 local claim = readClaim()
 local isClaimed = claim ~= nil and isOwn(claim)

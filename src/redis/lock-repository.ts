@@ -54,7 +54,8 @@ export class RedisLockRepository implements LockRepository {
 
   async leaseSlot(request: ClaimRequest & SlotLease): Promise<LeaseOutcome> {
     const args = [...owner(request), ...lease(request), request.index];
-    return leaseOutcome(request.target, await this.#redis.run(this.#leaseSlot, this.#keys(request), args));
+    const keys = [...this.#keys(request), this.#redis.keys.finished(request.upload, request.target)];
+    return leaseOutcome(request.target, await this.#redis.run(this.#leaseSlot, keys, args));
   }
 
   releaseSlot(request: { target: string; upload: string; index: number; token: string }): Promise<void> {
@@ -128,6 +129,7 @@ function leaseOutcome(target: string, reply: unknown): LeaseOutcome {
       return { kind, claim: claimOf(target, fields), merging: first === '1' };
     case 'busy':
       return { kind, retryAfterMs: Number(first) };
+    case 'finished':
     case 'lost':
       return { kind };
     default:

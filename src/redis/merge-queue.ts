@@ -7,6 +7,7 @@ import type { Redis } from 'ioredis';
 import type { Log, MergeJob, MergeQueue } from '../core/ports.js';
 import type { RedisConnection, WorkerClient } from './connection.js';
 import { within } from './connection.js';
+import { Places } from './places.js';
 
 const QUEUE = 'merges';
 /** A worker that died is noticed when its lock has ended, at the next look: within 9 s, so that a merge is taken over within 15 s. */
@@ -16,8 +17,6 @@ const LOOK_MS = 3_000;
 const CRASHES = 5;
 /** How long a job waits aside before any process may take it. */
 const ASIDE_MS = 5_000;
-/** How long a place is kept for a job that was called: another process may have taken it. */
-const KEPT_MS = 1_000;
 /** How long a process without a place fetches nothing when such a job comes back to it, so that another may: BullMQ wakes only one. */
 const YIELD_MS = 250;
 /** Between two such pauses for jobs on hosts that this process doesn't know: it has its own to run. */
@@ -28,6 +27,8 @@ const PAUSE_MS = 1_000;
 const CLOSE_MS = 4_000;
 /** BullMQ keeps these for ever. When they lapse it begins them anew: only its settings for the stream are then its own. */
 const LASTING_KEYS = ['meta', 'id', 'events'];
+/** Of the time that those are kept: how soon that is renewed. */
+const RENEW_AFTER = 1 / 1_000;
 /** BullMQ tells what happens in a stream that nobody reads here. */
 const EVENTS_KEPT = 100;
 
@@ -59,6 +60,8 @@ export class RedisMergeQueue implements MergeQueue {
   #pause: NodeJS.Timeout | undefined;
   /** Monotonic. */
   #yieldedAt = Number.NEGATIVE_INFINITY;
+  /** Monotonic. */
+  #renewedAt = Number.NEGATIVE_INFINITY;
   #closed: Promise<void> | undefined;
 
   constructor(options: Options) {
@@ -145,6 +148,9 @@ export class RedisMergeQueue implements MergeQueue {
 
   async #renewLasting(client: Redis): Promise<void> {
     const { redis, ttlMs } = this.#options;
+    const now = performance.now();
+    if (now - this.#renewedAt < ttlMs * RENEW_AFTER) return;
+    this.#renewedAt = now;
     await Promise.all(LASTING_KEYS.map((key) => client.pexpire(`${redis.keys.prefix}:${QUEUE}:${key}`, ttlMs)));
   }
 
@@ -175,7 +181,7 @@ export class RedisMergeQueue implements MergeQueue {
     if (this.isClosing) return giveBack(taken, token);
     if (this.#options.hosts?.includes(job.hostId) === false) return this.#leaveToOthers(taken, token);
     const places = this.#placesOn(job.hostId);
-    if (!places.take(taken)) return this.#putAside(places, taken, token);
+    if (!(await places.take(taken))) return this.#putAside(places, taken, token);
     if (this.#isRunning(taken.id)) await this.#forgetStalls(taken.id);
     const run = this.#run(work, job);
     this.#running.set(run, taken.id ?? '');
@@ -277,56 +283,6 @@ export class RedisMergeQueue implements MergeQueue {
       this.#pause = undefined;
       void worker.resume();
     }, ms);
-  }
-}
-
-/** The places that merges have on one host in this process, and the jobs that wait aside for them: first come, first called. */
-class Places {
-  readonly #count: number;
-  #taken = 0;
-  readonly #aside = new Map<string, Job<MergeJob>>();
-  /** Places kept for jobs that were called: monotonic times until which. */
-  readonly #kept = new Map<string, number>();
-
-  constructor(count: number) {
-    this.#count = count;
-  }
-
-  /** Whether there was one; if not, the job is to wait aside. */
-  take(job: Job<MergeJob>): boolean {
-    const id = job.id ?? '';
-    this.#kept.delete(id);
-    if (!this.#isFree()) {
-      this.#aside.set(id, job);
-      return false;
-    }
-    this.#taken += 1;
-    this.#aside.delete(id);
-    return true;
-  }
-
-  free(): void {
-    this.#taken -= 1;
-  }
-
-  /** Calls the first that still waits aside, if there is a place. */
-  async callNext(): Promise<void> {
-    for (const [id, job] of this.#aside) {
-      if (!this.#isFree()) return;
-      this.#aside.delete(id);
-      this.#kept.set(id, performance.now() + KEPT_MS);
-      try {
-        return await job.promote();
-      } catch {
-        this.#kept.delete(id); // Another process took it, or it was removed.
-      }
-    }
-  }
-
-  #isFree(): boolean {
-    const now = performance.now();
-    for (const [id, until] of this.#kept) if (until < now) this.#kept.delete(id);
-    return this.#taken + this.#kept.size < this.#count;
   }
 }
 

@@ -38,6 +38,8 @@ export class SftpClient {
   readonly #splitter = new PacketSplitter();
   /** By id, in the order of their issue. */
   readonly #pending = new Map<number, PendingCall>();
+  /** Heads of requests that leave when this turn has ended. */
+  #unsent: Buffer[] = [];
   #nextId: number;
   #isFull = false;
   #exitCode: number | null | undefined;
@@ -108,10 +110,24 @@ export class SftpClient {
     if (this.#fault !== undefined) return Promise.reject(this.#fault);
     const { stream } = this.#options;
     const answer = new Promise<T>((resolve, reject) => this.#pending.set(id, pendingCall({ ...facts, read, resolve, reject })));
-    for (const part of [head, ...body]) stream.write(part, this.#onTaken);
+    // What is asked for in one turn goes out together: in one packet of SSH, by one call of the kernel, at both ends.
+    if (this.#unsent.length === 0) process.nextTick(this.#flush);
+    this.#unsent.push(head);
+    if (body.length === 0) return answer;
+    this.#flush();
+    for (const part of body) stream.write(part, this.#onTaken);
     if (stream.writableLength > 0) this.#isFull = true;
     return answer;
   }
+
+  readonly #flush = (): void => {
+    const [first, ...others] = this.#unsent;
+    if (first === undefined || this.#fault !== undefined) return;
+    this.#unsent = [];
+    const { stream } = this.#options;
+    stream.write(others.length === 0 ? first : Buffer.concat([first, ...others]), this.#onTaken);
+    if (stream.writableLength > 0) this.#isFull = true;
+  };
 
   readonly #onTaken = (): void => {
     if (!this.#isFull || this.#options.stream.writableLength > 0) return;

@@ -315,6 +315,28 @@ export function lockRepositoryContract(name: string, make: () => Promise<LocksUn
         await locks.release(ANNAS);
         expect(await locks.leaseSlot(slot(1, 'two', BERTS))).toMatchObject({ kind: 'held' });
       });
+
+      it('is not taken, nor the claim, once the upload has ended well', async () => {
+        await locks.finish('upload-a', 'target-1', FACTS, TTL_MS);
+        expect(await locks.leaseSlot(slot(1, 'one'))).toEqual({ kind: 'finished' });
+        expect(await locks.holder('target-1')).toBeUndefined();
+      });
+
+      it('of an upload that has ended well is none of others’ business', async () => {
+        await locks.claim({ ...BERTS, ...NEVER });
+        await locks.finish('upload-a', 'target-1', FACTS, TTL_MS);
+        expect(await locks.leaseSlot(slot(1, 'one'))).toEqual({ kind: 'finished' });
+        expect(await locks.leaseSlot(slot(1, 'two', BERTS))).toMatchObject({ kind: 'held' });
+      });
+
+      it('is lent again when the end is forgotten, or its time is over', async () => {
+        await locks.finish('upload-a', 'target-1', FACTS, TTL_MS);
+        await locks.forget('upload-a', 'target-1');
+        expect(await locks.leaseSlot(slot(1, 'one'))).toMatchObject({ kind: 'held' });
+        await locks.finish('upload-a', 'target-1', FACTS, 10_000);
+        await subject.advance(11_000);
+        expect(await locks.leaseSlot(slot(2, 'one'))).toMatchObject({ kind: 'held' });
+      });
     });
 
     describe('the lease of a merge', () => {

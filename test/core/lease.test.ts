@@ -14,8 +14,8 @@ const AWAY = new Fault('COORDINATION_UNAVAILABLE', 'the store is away');
 async function lending(
   renew: (renews?: string) => Promise<LeaseOutcome> = async () => HELD,
   release: () => Promise<void> = async () => undefined,
+  { clock = new ManualClock(), wordMs }: { readonly clock?: ManualClock; readonly wordMs?: number } = {},
 ) {
-  const clock = new ManualClock();
   const work: Deferred<string> = deferred<string>();
   const calls: string[] = [];
   let held: Held | undefined;
@@ -23,6 +23,7 @@ async function lending(
   const lease = new Lease({
     clock,
     leaseMs: LEASE_MS,
+    ...(wordMs !== undefined && { wordMs }),
     ask: async (renews) => {
       if (!isTaken) return HELD;
       calls.push(`renewed at ${clock.monotonic()}`);
@@ -161,6 +162,88 @@ describe('giving back', () => {
     const lease = new Lease({ clock: new ManualClock(), leaseMs: LEASE_MS, ask: () => Promise.reject(AWAY), release });
     await lease.release();
     expect(calls).toBe(0);
+  });
+});
+
+describe('giving back before the work has ended', () => {
+  it('happens once, and ends the renewals', async () => {
+    const { clock, work, calls, held, result } = await lending();
+    await held.giveBack();
+    expect(calls).toEqual(['released']);
+    await clock.advance(LEASE_MS);
+    work.resolve('stored');
+    expect(await result).toBe('stored');
+    expect(calls).toEqual(['released']);
+  });
+
+  it('waits for a renewal that is under way', async () => {
+    const renewal = deferred<LeaseOutcome>();
+    const { clock, calls, held } = await lending(() => renewal.promise);
+    await clock.advance(LEASE_MS / 3);
+    const given = held.giveBack();
+    await settle();
+    expect(calls).toEqual(['renewed at 10000']);
+    renewal.resolve(HELD);
+    await given;
+    expect(calls).toEqual(['renewed at 10000', 'released']);
+  });
+
+  it('never rejects', async () => {
+    const { held } = await lending(undefined, () => Promise.reject(AWAY));
+    await expect(held.giveBack()).resolves.toBeUndefined();
+  });
+});
+
+describe('confirming a lease where the store’s word counts for a while', () => {
+  const WORD_MS = 1_000;
+
+  /** What is paused knows it by this clock alone, if at all. */
+  class PausedClock extends ManualClock {
+    pausedMs = 0;
+
+    override now(): number {
+      return super.now() + this.pausedMs;
+    }
+  }
+
+  it('asks nobody while that is young', async () => {
+    const { clock, calls, held } = await lending(undefined, undefined, { wordMs: WORD_MS });
+    await clock.advance(WORD_MS - 1);
+    await held.confirm();
+    expect(calls).toEqual([]);
+  });
+
+  it('asks when it is old', async () => {
+    const { clock, held } = await lending(async () => ({ kind: 'lost' }), undefined, { wordMs: WORD_MS });
+    await clock.advance(WORD_MS);
+    await expect(held.confirm()).rejects.toThrow(ProblemError);
+  });
+
+  it('counts from the last time that the store said yes', async () => {
+    const { clock, calls, held } = await lending(undefined, undefined, { wordMs: WORD_MS });
+    await clock.advance(LEASE_MS / 3 + WORD_MS / 2);
+    await held.confirm();
+    expect(calls).toEqual(['renewed at 10000']);
+    await clock.advance(WORD_MS / 2);
+    await held.confirm();
+    expect(calls).toEqual(['renewed at 10000', 'renewed at 11000']);
+  });
+
+  it.each([
+    ['ahead', 2 * WORD_MS],
+    ['back', -1],
+  ])('asks when the time of day has gone %s although the process saw none pass', async (_, pausedMs) => {
+    const clock = new PausedClock();
+    const { calls, held } = await lending(undefined, undefined, { clock, wordMs: WORD_MS });
+    clock.pausedMs = pausedMs;
+    await held.confirm();
+    expect(calls).toEqual(['renewed at 0']);
+  });
+
+  it('does not count what is lost', async () => {
+    const { clock, held } = await lending(async () => ({ kind: 'lost' }), undefined, { wordMs: LEASE_MS });
+    await clock.advance(LEASE_MS / 3);
+    await expect(held.confirm()).rejects.toThrow(ProblemError);
   });
 });
 

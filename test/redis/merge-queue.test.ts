@@ -140,6 +140,70 @@ describe('two processes', () => {
   });
 });
 
+describe('a job that finds no place on its host', () => {
+  const BOUNDS = { concurrency: 4, concurrencyPerHost: 1 };
+  /** Known once it has waited aside: it was begun by BullMQ as often as it was taken. */
+  const takenOf = async (one: Peer, id: string) => {
+    const own = await one.redis.call((client) => client.get(`${one.redis.keys.prefix}:merges:de:${id}`));
+    return one.redis.call((client) => client.hget(`${one.redis.keys.prefix}:merges:${own}`, 'ats'));
+  };
+  const waitsAside = (one: Peer, jobs: number) =>
+    vi.waitFor(
+      async () => expect(await one.redis.call((client) => client.zcard(`${one.redis.keys.prefix}:merges:delayed`))).toBe(jobs),
+      { timeout: 5_000, interval: 10 },
+    );
+  const isTaken = (one: Peer, jobs: number) =>
+    vi.waitFor(
+      async () => expect(await one.redis.call((client) => client.llen(`${one.redis.keys.prefix}:merges:active`))).toBe(jobs),
+      { timeout: 5_000, interval: 10 },
+    );
+
+  it('takes over the next that becomes free, without going aside', async () => {
+    const one = peer(BOUNDS);
+    one.process();
+    await one.queue.add(job('a'));
+    await began(one, ['a']);
+    await one.queue.add(job('b'));
+    await isTaken(one, 2);
+    // Time enough to go aside.
+    await one.queue.add(job('c', 'host-2'));
+    await began(one, ['a', 'c']);
+    one.runs[1]?.end.resolve();
+    await gone(one, 'c');
+    one.runs[0]?.end.resolve();
+    await began(one, ['a', 'c', 'b']);
+    expect(await takenOf(one, 'b')).toBe('1');
+    one.runs[2]?.end.resolve();
+    await gone(one, 'b');
+    await one.queue.add(job('d'));
+    await began(one, ['a', 'c', 'b', 'd']);
+  });
+
+  it('goes aside when none does for a while, and those that come later go behind it', async () => {
+    const one = peer(BOUNDS);
+    one.process();
+    await one.queue.add(job('a'));
+    await began(one, ['a']);
+    await one.queue.add(job('b'));
+    await waitsAside(one, 1);
+    await one.queue.add(job('c'));
+    // Taken, and perhaps aside already.
+    await vi.waitFor(async () => expect(await takenOf(one, 'c')).toBe('1'), { timeout: 5_000, interval: 10 });
+    one.runs[0]?.end.resolve();
+    await began(one, ['a', 'b']);
+  });
+
+  it('doesn’t keep jobs of other hosts waiting', async () => {
+    const one = peer({ concurrency: 3, concurrencyPerHost: 1 });
+    one.process();
+    await one.queue.add(job('a'));
+    await began(one, ['a']);
+    for (const id of ['b', 'c', 'd']) await one.queue.add(job(id));
+    await one.queue.add(job('e', 'host-2'));
+    await began(one, ['a', 'e']);
+  });
+});
+
 describe('a process that doesn’t know a job’s host', () => {
   const BOUNDS = { concurrency: 4, concurrencyPerHost: 2 };
 
