@@ -124,7 +124,8 @@ ${verdict(file.rows, 'longshore put')} ${basis(file)}
 
 ## Long lines
 
-The line delays each way by half of the round trip and takes any rate: what is lost is lost by waiting for answers.
+The line delays each way by half of the round trip and takes any rate: what is lost is lost by waiting for answers. At 100 and 200 ms those tools that
+have one window, and so mostly wait, took their turns three and six at a time; together they used less than half of a core.
 
 ![Lines: the rate of each tool over the round trip](images/performance-far.svg)
 
@@ -155,6 +156,17 @@ ${table(cost.rows)}
 
 \`gatewayToSftp\` is the gateway's CPU time by that of OpenSSH's client with its default cipher; \`clientToSftp\` the same for the command. ${basis(cost)}
 
+## What the limit is
+
+${limitOf(results)}
+
+The gateway's time, by its profiles: about a fifth the kernel, for reading and writing sockets, an eighth SHA-256, a seventh the collection of buffers that the sockets leave behind, then
+the search for the multipart boundary, copies, and AES with its padding. What paid was kept: pieces that go on without being joined, several in one WRITE, a long boundary (the search skips more), requests of one
+turn in one packet, answers of "OK" without an object each. What didn't was not: other windows, more or fewer collections, more connections on a short way, more requests at once.
+
+A small file is four calls with some 45 round trips and 220 SFTP requests, nearly half of them looks that nothing of it leads elsewhere, a job, and a subscription: about 40 ms of CPU, of gateway, command,
+host and Redis together, so that two cores publish some 50 in a second at most. More of them at once gain nothing. \`sftp\` opens, writes and closes.
+
 ## Memory, and how late the event loop gets
 
 While the gateway did the above, seen from inside its process. The delay is what a tick of 5 ms took longer than that: medians of the runs for p50 and p99, and the longest of all. Memory is the most
@@ -172,6 +184,19 @@ ${table(viewers.rows)}
 
 \`npm run bench\` has further ones that compare the gateway with itself: \`pool\`, \`merge\` and \`bombs\`. This page's figures for one file are of commit \`${String(commit)}\`.
 `;
+}
+
+/** What all cores together could carry, if they did nothing but that. */
+function limitOf({ cost }: Results): string {
+  const parts = ['clientSecondsPerGiB', 'gatewaySecondsPerGiB', 'hostSecondsPerGiB'];
+  const secondsOf = (what: string) =>
+    parts.map((key) => number(rowOf(cost.rows, what), key) || 0).reduce((sum, seconds) => sum + seconds, 0);
+  const cores = Number(cost.machine['cores']);
+  const most = (what: string) => `${amount((cores * 2 ** 30) / 1e6 / secondsOf(what))} MB/s`;
+  const [ours, theirs] = ['longshore put', 'sftp put'];
+  return `Processors. A GiB by \`longshore put\` takes ${secondsOf(ours).toFixed(1)} CPU seconds of command, gateway and host together, by \`sftp put\` ${secondsOf(theirs).toFixed(1)}. So the ${cores} cores of this machine, on which all of it
+runs, carry ${most(ours)} at most through the gateway, and ${most(theirs)} by \`sftp\`, however short or long the way is. Aims beyond that can't be reached here; where client, gateway and host are machines of their own, each has its
+part alone.`;
 }
 
 /** Nobody is to take a trial's figures for more than they are. */

@@ -10,6 +10,8 @@ export interface Peer {
   readonly name: string;
   /** Goes through our gateway. */
   readonly isOurs?: boolean;
+  /** Has one connection and a window of its own on it: where the way is long, it only waits. */
+  readonly waits?: boolean;
   /** Puts the file, or the directory, below the host's root; resolves with its path when it is whole there. */
   put(from: string, stage: Stage): Promise<string>;
 }
@@ -26,6 +28,7 @@ const SSH_OPTIONS = [
 function sftp(name: string, put: string, options: readonly string[] = []): Peer {
   return {
     name,
+    waits: true,
     async put(from, stage) {
       const to = target(stage);
       const { port, sshd } = stage;
@@ -39,6 +42,7 @@ function sftp(name: string, put: string, options: readonly string[] = []): Peer 
 function scp(name: string, options: readonly string[] = []): Peer {
   return {
     name,
+    waits: true,
     async put(from, stage) {
       const to = target(stage);
       const { port, sshd } = stage;
@@ -52,6 +56,7 @@ function scp(name: string, options: readonly string[] = []): Peer {
 export function rclone(name: string, command: 'copy' | 'copyto', options: readonly string[] = []): Peer {
   return {
     name,
+    waits: true,
     async put(from, stage) {
       const to = target(stage);
       const { port, sshd } = stage;
@@ -65,6 +70,7 @@ export function rclone(name: string, command: 'copy' | 'copyto', options: readon
 
 const lftp: Peer = {
   name: 'lftp',
+  waits: true,
   async put(file, stage) {
     const to = target(stage);
     const { port, sshd } = stage;

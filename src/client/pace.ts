@@ -92,6 +92,8 @@ export class Pace {
   async use<T>(bytes: number, work: (milestones: Milestones) => Promise<T>, signal: AbortSignal): Promise<T> {
     return await this.#room.use(async () => {
       const leave = await this.#slots.turn(signal);
+      // What was before a rest says nothing about the time since.
+      if (this.#underWay === 0) this.#turnTo(this.limit);
       const beganAt = this.#now();
       this.#underWay += 1;
       let leftBytes = 0;

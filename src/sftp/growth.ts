@@ -33,6 +33,8 @@ const FULL = 0.6;
 const VERY_LONG_ROUND_TRIP_MS = 80;
 /** How long the load is measured: long enough that single answers and the gaps between files don't count. */
 const MEASURED_MS = 600;
+/** Before it is measured after a step: files stay where they are, and only the next ones make use of it. */
+const SETTLED_ROUND_TRIPS = 10;
 /** The rate after the last step against that before it, for another step: more than it varies by itself; each step doubles, at best. */
 const WORTH = 1.2;
 /** How long it stays at that, ms: links change. */
@@ -52,6 +54,8 @@ interface Measurement {
 export class Growth {
   readonly #limit: number;
   #measurement: Measurement | undefined;
+  /** Connections at the last look, and when they were so many first. */
+  #last = { connections: 0, since: -Infinity };
   /** Before the last step. */
   #before: { readonly connections: number; readonly bytesPerMs: number } | undefined;
   #contentUntil = -Infinity;
@@ -75,7 +79,9 @@ export class Growth {
       this.#before = undefined;
       return Math.min(loads.length, this.#limit - loads.length);
     }
+    if (loads.length !== this.#last.connections) this.#last = { connections: loads.length, since: now };
     const current = this.#measurement;
+    if (this.#before !== undefined && now - this.#last.since < settlingMs(loads)) return 0;
     if (current?.underWayBytes.length !== loads.length || now - current.lastLookAt > MEASURED_MS) {
       this.#measurement = begin(now, loads);
       return 0;
@@ -117,6 +123,10 @@ function count(measurement: Measurement, now: number, loads: readonly Connection
     measurement.writers += writers;
     measurement.underWayBytes[index] = (measurement.underWayBytes[index] ?? 0) + underWayBytes;
   }
+}
+
+function settlingMs(loads: readonly ConnectionLoad[]): number {
+  return Math.max(MEASURED_MS, SETTLED_ROUND_TRIPS * Math.max(...loads.map(({ roundTripMs }) => roundTripMs)));
 }
 
 /** Whether files share channels whose windows are full, on a way so long that nothing else can be what holds them back. */

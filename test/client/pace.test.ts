@@ -133,6 +133,12 @@ describe('the pace', () => {
     const slow = { perRequest: 5_000, coldMs: 4_200, overheadMs: 8_000 };
     expect((await on({ ...slow, carries: 180_000 }).run(3.5)).at(-1)).toBe(8);
     expect((await on({ ...slow, carries: 8_000 }).run(3.5)).at(-1)).toBe(4);
+    const link = new Link({ ...slow, carries: 180_000 });
+    const pace = new Pace(MAX, () => link.now);
+    await link.run(60_000);
+    void link.send(pace, MAX, CHUNK);
+    await link.run(3_500);
+    expect(pace.limit).toBe(8);
   });
 
   it('tries its luck seldom where it is told each time that more are too many', async () => {

@@ -11,6 +11,8 @@ interface Way {
   readonly roundTripMs: number;
   readonly windowBytes: number;
   readonly linkBytesPerMs: number;
+  /** How long files stay on the connections that there were before the last step. */
+  readonly stayMs?: number;
 }
 
 interface Job {
@@ -30,6 +32,7 @@ class Host {
   #now = 0;
   #bytes = 0;
   connections = 1;
+  #step = { from: 1, at: -Infinity };
 
   /** Works for so long, and tells how many connections there are then. */
   work(seconds: number, way: Way = LONG, job: Job = BUSY): number {
@@ -46,8 +49,12 @@ class Host {
     this.#growth.refused(this.#now);
   }
 
-  #look({ roundTripMs, windowBytes, linkBytesPerMs }: Way, { writers, underWayBytes, sourceBytesPerMs }: Job): void {
-    const carried = Math.min((this.connections * windowBytes) / roundTripMs, linkBytesPerMs);
+  #look(
+    { roundTripMs, windowBytes, linkBytesPerMs, stayMs = 0 }: Way,
+    { writers, underWayBytes, sourceBytesPerMs }: Job,
+  ): void {
+    const carriers = this.#now - this.#step.at < stayMs ? this.#step.from : this.connections;
+    const carried = Math.min((carriers * windowBytes) / roundTripMs, linkBytesPerMs);
     const isIdle = sourceBytesPerMs < carried;
     const rate = Math.min(carried, sourceBytesPerMs);
     this.#bytes += rate * LOOK_MS;
@@ -59,10 +66,12 @@ class Host {
       windowBytes: WINDOWS_BYTES,
       underWayBytes: (isIdle ? rate * roundTripMs : writers * underWayBytes) / this.connections,
     };
-    this.connections += this.#growth.look(
+    const more = this.#growth.look(
       this.#now,
       Array.from({ length: this.connections }, () => load),
     );
+    if (more > 0) this.#step = { from: this.connections, at: this.#now };
+    this.connections += more;
   }
 }
 
@@ -109,6 +118,10 @@ describe('growth', () => {
     expect(new Host().work(0.4, veryLong, { ...BUSY, writers: 6 })).toBe(2);
     expect(new Host().work(0.4, veryLong, { ...BUSY, writers: 4, underWayBytes: 2 * MIB })).toBe(1);
     expect(new Host().work(100, veryLong, { ...BUSY, sourceBytesPerMs: 10_000 })).toBe(1);
+  });
+
+  it('does not judge a step before files make use of it', () => {
+    expect(new Host().work(5, { ...LONG, stayMs: 850 })).toBe(4);
   });
 
   it('measures anew after a rest', () => {
