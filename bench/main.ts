@@ -8,7 +8,7 @@ import { cpus, release, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { bombs } from './bombs.js';
 import { cost } from './cost.js';
-import { far, file } from './file.js';
+import { ROUND_TRIPS_MS, fileAt } from './file.js';
 import { many, small } from './many.js';
 import { memory } from './memory.js';
 import { merge } from './merge.js';
@@ -21,7 +21,9 @@ import { trips } from './trips.js';
 import { viewers } from './viewers.js';
 
 const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
-  ...{ file, far, small, many, cost, memory, viewers },
+  file: () => fileAt(0),
+  ...Object.fromEntries(ROUND_TRIPS_MS.map((ms) => [`far-${ms}`, () => fileAt(ms)])),
+  ...{ small, many, cost, memory, viewers },
   ...{ trips, pool, merge, bombs },
 };
 

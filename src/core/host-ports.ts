@@ -174,8 +174,11 @@ export interface RunOptions {
 export interface HostRepository {
   /** As configured, in that order. */
   readonly profiles: readonly HostProfile[];
-  /** Lends the host for the length of `work`. `HOST_UNKNOWN`, `HOST_UNREACHABLE`, `HOST_KEY_MISMATCH`, `HOST_AUTH_FAILED`. */
-  use<T>(hostId: string, work: (host: Host) => Promise<T>): Promise<T>;
+  /**
+   * Lends the host for the length of `work`. `HOST_UNKNOWN`, `HOST_UNREACHABLE`, `HOST_KEY_MISMATCH`, `HOST_AUTH_FAILED`. `person`: for whom, so that
+   * who writes one file there has his part beside who writes many.
+   */
+  use<T>(hostId: string, work: (host: Host) => Promise<T>, person?: string): Promise<T>;
   /** Ends all connections. Later calls reject. */
   close(): Promise<void>;
 }

@@ -44,7 +44,11 @@ export async function runMerge(services: Services, job: MergeJob, signal: AbortS
       if (concluded !== undefined) return reporter.end(concluded);
       const last = await feed.last(job.id);
       if (last !== undefined && isMerging(last)) reporter.goOnFrom(last);
-      return services.hosts.use(job.hostId, (host) => mergeOn({ services, job, host, reporter, signal, conclude }, 'recall'));
+      return services.hosts.use(
+        job.hostId,
+        (host) => mergeOn({ services, job, host, reporter, signal, conclude }, 'recall'),
+        job.person,
+      );
     });
   } catch (error) {
     if (signal.aborted) return;

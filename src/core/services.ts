@@ -60,12 +60,13 @@ export async function onHost<T>(
     const [access] = decide({ profiles: hosts.profiles, hashing }, caller, { operation, file });
     if (access === undefined) throw new Error('a call about a file has a host or is refused');
     const ref = parseFileRef(access, file);
-    return hosts.use(ref.profile.id, async (host) => {
-      const { person } = caller;
+    const { person } = caller;
+    const begin = async (host: Host): Promise<T> => {
       const target = await resolveTarget(host, { path: ref.path, person });
       const identity = identify(hashing, { hostId: ref.profile.id, target: target.path, person, hashCode: ref.hashCode });
       return work({ host, target, identity });
-    });
+    };
+    return hosts.use(ref.profile.id, begin, person);
   });
 }
 

@@ -11,6 +11,7 @@ import type { BodyLimits } from './body-limits.js';
 import { MAX_OPERATION_BYTES, Pace, invite, tooLarge } from './body-limits.js';
 import type { Placement } from './multipart-fields.js';
 import { badMultipart, readMap, readOperations } from './multipart-fields.js';
+import { TurnBudget } from './turn-budget.js';
 
 /** What the Upload scalar gives a resolver: graphql-upload-minimal's contract, but for the stream. */
 export interface FileUpload extends Omit<LibraryFileUpload, 'createReadStream'> {
@@ -28,6 +29,8 @@ const OVERHEAD_BYTES = MAX_OPERATION_BYTES + 64 * 1024;
 
 /** What a socket delivers at once. Smaller, and busboy's part holds each piece back for another turn. */
 const PIECE_BYTES = 64 * 1024;
+
+const turnBudget = new TurnBudget();
 
 export function isMultipart(req: IncomingMessage): boolean {
   return /^multipart\/form-data\s*(;|$)/i.test(req.headers['content-type'] ?? '');
@@ -156,7 +159,12 @@ class Intake {
   }
 
   async *#pieces(file: Readable): AsyncIterable<Uint8Array> {
-    yield* file as AsyncIterable<Uint8Array>;
+    for await (const piece of file as AsyncIterable<Uint8Array>) {
+      // Held back, it holds the socket back.
+      const nextTurn = turnBudget.take(piece.length);
+      if (nextTurn !== undefined) await nextTurn;
+      yield piece;
+    }
     if (!this.#isWhole && this.#failure === undefined) await new Promise<void>((settle) => (this.#whenSettled = settle));
     if (this.#failure !== undefined) throw this.#failure;
   }

@@ -78,11 +78,11 @@ export class Metrics {
     for (const host of ids) hostCalls.set({ host }, 0);
     return {
       profiles: hosts.profiles,
-      async use(host, work) {
-        if (!ids.has(host)) return hosts.use(host, work);
+      async use(host, work, person) {
+        if (!ids.has(host)) return hosts.use(host, work, person);
         hostCalls.inc({ host });
         try {
-          return await hosts.use(host, work);
+          return await hosts.use(host, work, person);
         } finally {
           hostCalls.dec({ host });
         }

@@ -1,5 +1,6 @@
 // The channels of one connection that carry open files, so that bytes under way never stand before a stat. A new one is opened while
-// there may be more and each has a file already; then files share.
+// there may be more and each has a file already; then files share, those of one person rather than those of several: a host that has
+// too much to do takes as much from each channel.
 import { isFault } from '../core/problems.js';
 import type { Channel } from './channel.js';
 
@@ -21,7 +22,8 @@ export interface BulkChannelsOptions {
 interface Slot {
   readonly opening: Promise<Channel>;
   channel: Channel | undefined;
-  files: number;
+  /** For whom each open file is. */
+  readonly files: (string | undefined)[];
 }
 
 export class BulkChannels {
@@ -34,11 +36,11 @@ export class BulkChannels {
     this.#limit = options.limit;
   }
 
-  /** One of the channels with the least work. */
-  async lend(): Promise<Lease> {
-    const slot = this.#choose();
+  /** One of the channels with the least work, of those with the fewest files of others than `person`. */
+  async lend(person: string | undefined): Promise<Lease> {
+    const slot = this.#choose(person);
     if (slot === undefined) return { channel: await this.#options.fallBack(), release: () => undefined };
-    slot.files += 1;
+    slot.files.push(person);
     try {
       slot.channel = await slot.opening;
     } catch (error) {
@@ -46,21 +48,21 @@ export class BulkChannels {
       if (!isFault(error, 'HOST_BUSY')) throw error;
       // sshd's MaxSessions is lower than we hoped: make do with what there is, for as long as the connection lasts.
       this.#limit = this.#slots.size;
-      return this.lend();
+      return this.lend(person);
     }
     return {
       channel: slot.channel,
       release: () => {
-        slot.files -= 1;
+        slot.files.splice(slot.files.indexOf(person), 1);
       },
     };
   }
 
-  #choose(): Slot | undefined {
+  #choose(person: string | undefined): Slot | undefined {
     for (const slot of this.#slots) if (slot.channel?.isDead === true) this.#slots.delete(slot);
-    const least = leastBusy([...this.#slots], workOf, this.#options.random);
-    if (this.#slots.size >= this.#limit || least?.files === 0) return least;
-    const slot: Slot = { opening: this.#options.open(), channel: undefined, files: 0 };
+    const least = leastBusy([...this.#slots], (slot) => workOf(slot, person), this.#options.random);
+    if (this.#slots.size >= this.#limit || least?.files.length === 0) return least;
+    const slot: Slot = { opening: this.#options.open(), channel: undefined, files: [] };
     this.#slots.add(slot);
     return slot;
   }
@@ -68,22 +70,25 @@ export class BulkChannels {
 
 /** How much goes on somewhere. */
 export interface Work {
+  /** Files of others. */
+  readonly foreign: number;
   /** Files that are being written now. */
   readonly writers: number;
   /** Files that are open. */
   readonly files: number;
 }
 
-function workOf({ channel, files }: Slot): Work {
-  return { writers: channel?.writeWindow.load.writers ?? 0, files };
+function workOf({ channel, files }: Slot, person: string | undefined): Work {
+  const foreign = files.filter((owner) => owner !== person).length;
+  return { foreign, writers: channel?.writeWindow.load.writers ?? 0, files: files.length };
 }
 
 /**
- * By writers, then by files; among equals by chance: whoever opens a small file with each large one would else have all the large ones
+ * By files of others, then by writers, then by files; among equals by chance: whoever opens a small file with each large one would else have all the large ones
  * on the same few.
  */
 export function leastBusy<T>(all: readonly T[], work: (one: T) => Work, random: () => number): T | undefined {
   const compared = all.map((one) => ({ one, ...work(one), lot: random() }));
-  compared.sort((a, b) => a.writers - b.writers || a.files - b.files || a.lot - b.lot);
+  compared.sort((a, b) => a.foreign - b.foreign || a.writers - b.writers || a.files - b.files || a.lot - b.lot);
   return compared[0]?.one;
 }

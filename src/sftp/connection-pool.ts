@@ -13,6 +13,8 @@ import { abortable, after, every } from './timers.js';
 
 /** What one caller has of the host, for the length of one `use`. */
 export interface Loan {
+  /** For whom. */
+  readonly person: string | undefined;
   readonly connection: Connection;
   /** A channel for an open file, maybe of another connection, which lives until it is released or `use` ends. */
   readonly lendBulk: () => Promise<Lease>;
@@ -64,17 +66,22 @@ export class ConnectionPool {
    * Lends the host for the length of `work`. Where there is no connection, callers share one attempt to make it. After a failed one they
    * get its fault: at once while a pause lasts, and then when the next attempt takes longer than `probePatienceMs`.
    */
-  async use<T>(work: (loan: Loan) => Promise<T>): Promise<T> {
+  async use<T>(work: (loan: Loan) => Promise<T>, person?: string): Promise<T> {
     const member = this.#living()[0] ?? (await this.#connect());
     const leave = this.#enter(member);
     const leases = new Set<Lease>();
     const lendBulk = async (): Promise<Lease> => {
-      const lease = await this.#lendFile(() => leases.delete(lease));
+      const lease = await this.#lendFile(person, () => leases.delete(lease));
       leases.add(lease);
       return lease;
     };
     try {
-      return await work({ connection: member.connection, lendBulk, withOwnChannel: (use) => this.#withOwnChannel(use) });
+      return await work({
+        person,
+        connection: member.connection,
+        lendBulk,
+        withOwnChannel: (use) => this.#withOwnChannel(use),
+      });
     } finally {
       for (const lease of leases) lease.release();
       leave();
@@ -106,7 +113,7 @@ export class ConnectionPool {
     return [...this.#members].filter((member) => !member.connection.isRetired);
   }
 
-  async #lendFile(onRelease: () => void): Promise<Lease> {
+  async #lendFile(person: string | undefined, onRelease: () => void): Promise<Lease> {
     const member = this.#leastBusy() ?? (await this.#connect());
     const leave = this.#enter(member);
     member.files += 1;
@@ -119,7 +126,7 @@ export class ConnectionPool {
       leave();
     });
     try {
-      const { channel, release } = await member.connection.lendBulk();
+      const { channel, release } = await member.connection.lendBulk(person);
       const end = once(() => {
         release();
         giveBack();
@@ -165,7 +172,7 @@ export class ConnectionPool {
 
   /** At once, so that whoever asks next finds this one counted. */
   #leastBusy(): Member | undefined {
-    const work = ({ connection, files }: Member) => ({ writers: connection.load.writers, files });
+    const work = ({ connection, files }: Member) => ({ foreign: 0, writers: connection.load.writers, files });
     // Files are dealt out by chance among equals, but connections by age.
     return leastBusy(this.#living(), work, () => 0);
   }

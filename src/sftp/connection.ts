@@ -111,8 +111,8 @@ export class Connection {
   }
 
   /** A channel for an open file. */
-  lendBulk(): Promise<Lease> {
-    return this.#bulk.lend();
+  lendBulk(person: string | undefined): Promise<Lease> {
+    return this.#bulk.lend(person);
   }
 
   /** A channel that nobody else is lent, until its `end`; `HOST_BUSY` where the server has no session left. */
@@ -238,7 +238,7 @@ export class Connection {
     let release = (): void => undefined;
     try {
       let channel = await this.control();
-      if (channel === waiting) ({ channel, release } = await this.#bulk.lend());
+      if (channel === waiting) ({ channel, release } = await this.#bulk.lend(undefined));
       if (channel !== waiting) await channel.call('ask for a sign of life', realpath('.'));
     } catch {
       // Its end tells by itself; a refusal is a sign of life, too.

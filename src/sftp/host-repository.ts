@@ -62,13 +62,13 @@ class SshHostRepository implements SshHosts {
     }
   }
 
-  async use<T>(hostId: string, work: (host: Host) => Promise<T>): Promise<T> {
+  async use<T>(hostId: string, work: (host: Host) => Promise<T>, person?: string): Promise<T> {
     const host = this.#hosts.get(hostId);
     if (host === undefined) throw new Fault('HOST_UNKNOWN', `no host has the id ${JSON.stringify(hostId)}`);
     return host.pool.use(async (loan) => {
       const { offers } = (await loan.connection.control()).capabilities;
       return work(new SshHost(host.profile, offers, loan, host.context));
-    });
+    }, person);
   }
 
   counts(): readonly (PoolCounts & { readonly host: string })[] {

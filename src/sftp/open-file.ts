@@ -11,6 +11,8 @@ import * as requests from './requests.js';
 
 export interface SshFileOptions {
   readonly channel: Channel;
+  /** For whom it is written. */
+  readonly person: string | undefined;
   readonly handle: Buffer;
   /** For messages alone: the file may have been renamed since. */
   readonly path: RemotePath;
@@ -28,9 +30,9 @@ export class SshFile implements OpenFile {
   }
 
   async write(offset: number, pieces: AsyncIterable<Uint8Array>, options: WriteOptions): Promise<void> {
-    const { channel, handle } = this.#options;
+    const { channel, person, handle } = this.#options;
     try {
-      await writePipelined({ ...options, channel, handle, offset, pieces });
+      await writePipelined({ ...options, channel, person, handle, offset, pieces });
     } catch (error) {
       if (isFault(error, 'FAILURE') && (await this.#isFull())) {
         throw new Fault('NOT_ENOUGH_SPACE', `no space is left for ${this.#options.path}`, { cause: error });

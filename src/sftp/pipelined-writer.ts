@@ -7,6 +7,8 @@ export interface PipelinedWrite extends WriteOptions {
   readonly channel: Channel;
   readonly handle: Buffer;
   readonly offset: number;
+  /** Whose they are. */
+  readonly person?: string | undefined;
   readonly pieces: AsyncIterable<Uint8Array>;
 }
 
@@ -121,16 +123,17 @@ class Run {
     if (lengthBytes === 0) return;
     this.#gathered = [];
     this.#gatheredBytes = 0;
-    await this.#options.channel.writeWindow.take(lengthBytes, this.#stop.signal, () => this.#issue(body, lengthBytes));
+    const { channel, person } = this.#options;
+    await channel.writeWindow.take(lengthBytes, this.#stop.signal, () => this.#issue(body, lengthBytes), person);
   }
 
   /** Has taken its bytes from the window already, and sees to it that they are given back. */
   #issue(body: readonly Buffer[], lengthBytes: number): void {
-    const { channel, handle, check } = this.#options;
+    const { channel, handle, person, check } = this.#options;
     // Nothing that lives until the answer may refer to the body itself.
     const settled = (): void => {
       this.#underWay -= 1;
-      channel.writeWindow.give(lengthBytes);
+      channel.writeWindow.give(lengthBytes, person);
       if (this.#underWay === 0) this.#whenQuiet();
     };
     this.#underWay += 1;

@@ -1,4 +1,4 @@
-// The bound on bytes of writes under way: on one channel, shared fairly by the files that write there, and on all channels of a process.
+// The bound on bytes of writes under way: on one channel, shared fairly by those whose files write there, and on all channels of a process.
 
 /** What may be under way on all channels together, in equal parts for those that are written on. */
 export class CommonBound {
@@ -34,6 +34,7 @@ export interface WindowLoad {
 
 interface Waiter {
   readonly bytes: number;
+  readonly person: string | undefined;
   readonly enter: () => void;
   readonly refuse: (reason: unknown) => void;
 }
@@ -43,7 +44,10 @@ export class SendWindow {
   readonly #isShut: () => boolean;
   readonly #common: CommonBound | undefined;
   #leaveCommon: (() => void) | undefined;
+  /** In the order of asking. */
   readonly #waiters = new Set<Waiter>();
+  /** Bytes under way, by person. */
+  readonly #takenBy = new Map<string | undefined, number>();
   #takenBytes = 0;
   #givenBytes = 0;
   #writers = 0;
@@ -71,15 +75,15 @@ export class SendWindow {
   }
 
   /**
-   * Calls `use`, and resolves, when `bytes` more may be under way, in the order of asking; whoever took them gives them back. More
-   * than the whole window is let in alone. Rejects, with nothing taken, with the signal's reason or that of `close`; and with what
-   * `use` throws, which must give them back too.
+   * Calls `use`, and resolves, when `bytes` more may be under way: first for the person who has the fewest there, then in the order of
+   * asking; whoever took them gives them back. More than the whole window is let in alone. Rejects, with nothing taken, with the signal's
+   * reason or that of `close`; and with what `use` throws, which must give them back too.
    */
-  take(bytes: number, signal: AbortSignal, use: () => void = () => undefined): Promise<void> {
+  take(bytes: number, signal: AbortSignal, use: () => void = () => undefined, person?: string): Promise<void> {
     if (signal.aborted) return Promise.reject(signal.reason as Error);
     if (this.#closed !== undefined) return Promise.reject(this.#closed.reason);
     if (this.#waiters.size === 0 && this.#hasRoom(bytes)) {
-      this.#takenBytes += bytes;
+      this.#note(bytes, person);
       return new Promise((resolve) => {
         use();
         resolve();
@@ -97,6 +101,7 @@ export class SendWindow {
       };
       const waiter: Waiter = {
         bytes,
+        person,
         enter: () => {
           leave();
           try {
@@ -116,8 +121,8 @@ export class SendWindow {
     });
   }
 
-  give(bytes: number): void {
-    this.#takenBytes -= bytes;
+  give(bytes: number, person?: string): void {
+    this.#note(-bytes, person);
     this.#givenBytes += bytes;
     this.admit();
   }
@@ -130,11 +135,29 @@ export class SendWindow {
 
   /** Lets in whoever there is room for now. */
   admit(): void {
-    for (const waiter of this.#waiters) {
-      if (!this.#hasRoom(waiter.bytes)) return;
-      this.#takenBytes += waiter.bytes;
-      waiter.enter();
+    for (let next = this.#next(); next !== undefined && this.#hasRoom(next.bytes); next = this.#next()) {
+      this.#note(next.bytes, next.person);
+      next.enter();
     }
+  }
+
+  #next(): Waiter | undefined {
+    let next: Waiter | undefined;
+    for (const waiter of this.#waiters) {
+      if (next === undefined || this.#takenOf(waiter.person) < this.#takenOf(next.person)) next = waiter;
+    }
+    return next;
+  }
+
+  #takenOf(person: string | undefined): number {
+    return this.#takenBy.get(person) ?? 0;
+  }
+
+  #note(bytes: number, person: string | undefined): void {
+    this.#takenBytes += bytes;
+    const taken = this.#takenOf(person) + bytes;
+    if (taken === 0) this.#takenBy.delete(person);
+    else this.#takenBy.set(person, taken);
   }
 
   #hasRoom(bytes: number): boolean {

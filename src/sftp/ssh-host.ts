@@ -94,7 +94,8 @@ export class SshHost implements Host {
   }
 
   async openAll<const Paths extends readonly RemotePath[]>(paths: Paths, mode: OpenMode): Promise<OpenFiles<Paths>> {
-    const { channel, release } = await this.#loan.lendBulk();
+    const { person, lendBulk } = this.#loan;
+    const { channel, release } = await lendBulk();
     const flags = OPEN_FLAGS[mode];
     const attributes = mode === 'create-private' ? PRIVATE : {};
     let left = paths.length;
@@ -104,7 +105,7 @@ export class SshHost implements Host {
     };
     const openings = paths.map(async (path) => {
       const handle = await channel.call(`open ${path}`, requests.open(path, flags, attributes));
-      return new SshFile({ channel, handle, path, context: this.#context, release: releaseLast });
+      return new SshFile({ channel, person, handle, path, context: this.#context, release: releaseLast });
     });
     const outcomes = await Promise.allSettled(openings);
     const failed = outcomes.findIndex(({ status }) => status === 'rejected');

@@ -1,6 +1,6 @@
-// What comes to the host is in the books, also when its line was lost.
+// What comes to the host is in the books, also when its line was lost; and the host knows for whom it comes.
 import { randomBytes } from 'node:crypto';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { startSshd } from '../support/sshd.js';
 import { sshdHostOptions } from '../support/sshd-host.js';
 import { ANNA, CHUNK, startServices, useServices } from './support.js';
@@ -33,5 +33,17 @@ describe('a line that lapsed', () => {
     await services().ledger.leave({ person: ANNA.person, id: film.identity.id });
     expect(await film.put(services().longshore, 2)).toMatchObject({ kind: 'ChunkStored' });
     expect(await services().ledger.enter(entryOf(film.identity.id, 1))).toEqual({ kind: 'entered', isNew: false });
+  });
+});
+
+describe('each call and the merge', () => {
+  it('has the host for the person whose upload it is', async () => {
+    const use = vi.spyOn(services().hosts, 'use');
+    const film = upload('film.mkv', randomBytes(CHUNK));
+    await film.status(services().longshore);
+    await film.putAll(services().longshore);
+    await film.mergeToEnd(services().longshore);
+    expect(use.mock.calls.length).toBeGreaterThan(4);
+    expect([...new Set(use.mock.calls.map(([, , person]) => person))]).toEqual([ANNA.person]);
   });
 });

@@ -66,7 +66,7 @@ export async function startServices(options: SshHostOptions, clock: Clock = real
     const assembly = new HostAssembly({ clock, hashing: realHashing });
     const intercepting: HostRepository = {
       profiles: hosts.profiles,
-      use: (id, work) => hosts.use(id, (host) => work(intercepted(host, () => services.onHost))),
+      use: (id, work, person) => hosts.use(id, (host) => work(intercepted(host, () => services.onHost)), person),
       close: () => hosts.close(),
     };
     const roles = {

@@ -95,7 +95,7 @@ function gateway(merges: MergeQueue, clock: Clock = realClock): Longshore {
   return createLongshore({
     hosts: {
       profiles: hosts.profiles,
-      use: (id, work) => hosts.use(id, (host) => work(intercepted<Host>(host, () => onHost))),
+      use: (id, work, person) => hosts.use(id, (host) => work(intercepted<Host>(host, () => onHost)), person),
       close: () => hosts.close(),
     },
     locks: intercepted(locks, () => onLocks),

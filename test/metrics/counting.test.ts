@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import type { AuditEvent } from '../../src/core/ports.js';
+import type { AuditEvent, Host, HostRepository } from '../../src/core/ports.js';
 import { unproved } from '../../src/core/progress.js';
 import { Metrics } from '../../src/metrics/metrics.js';
 import { longshoreWith } from '../http/support.js';
@@ -57,4 +57,18 @@ it('a call that throws is timed, passes its error on, and leaves nothing under w
   expect(valueOf(text, 'longshore_chunks_in_flight')).toBe(0);
   expect(valueOf(text, 'longshore_chunks_total', { outcome: 'broken_off' })).toBe(1);
   expect(valueOf(text, 'longshore_call_seconds_count', { operation: 'uploadChunk' })).toBe(1);
+});
+
+it('a host is lent to whom it was asked for, and counted while it is', async () => {
+  const metrics = new Metrics();
+  const persons: (string | undefined)[] = [];
+  const profiles = [{ id: 'h' }] as unknown as HostRepository['profiles'];
+  const use: HostRepository['use'] = (_id, work, person) => {
+    persons.push(person);
+    return work({} as Host);
+  };
+  const hosts = metrics.hosts({ profiles, use, close: () => Promise.resolve() });
+  const inHand = async () => valueOf((await metrics.read()).text, 'longshore_host_calls_in_flight', { host: 'h' });
+  expect(await hosts.use('h', inHand, 'ann')).toBe(1);
+  expect([await inHand(), persons]).toEqual([0, ['ann']]);
 });

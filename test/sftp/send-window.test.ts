@@ -36,6 +36,18 @@ describe('send window', () => {
     await small;
   });
 
+  it('serves first who has the fewest bytes there, however many others wait, and of whom', async () => {
+    const window = new SendWindow(10);
+    for (let taken = 0; taken < 10; taken += 2) await window.take(2, never, undefined, 'anna');
+    const served: string[] = [];
+    const wait = (person: string, at: number) => window.take(2, never, () => served.push(`${person} ${at}`), person);
+    const waiting = [wait('anna', 1), wait('anna', 2), wait('bob', 1), wait('bob', 2), wait('bob', 3)];
+    for (let given = 0; given < 5; given += 1) window.give(2, 'anna');
+    await Promise.all(waiting);
+    // When both have as many, it is whose turn it is.
+    expect(served).toEqual(['bob 1', 'bob 2', 'anna 1', 'anna 2', 'bob 3']);
+  });
+
   it('lets in alone what is larger than the whole window', async () => {
     const window = new SendWindow(10);
     await window.take(1, never);
