@@ -123,10 +123,13 @@ function lineLabels(
   y: (value: number) => number,
   box: Readonly<Record<'right' | 'top' | 'bottom', number>>,
 ): readonly string[] {
+  const end = Math.max(...lines.flatMap(({ points }) => points.map(({ x }) => x)));
   const wanted = lines
     .flatMap(({ label, kind, points }) => {
       const last = points.at(-1);
-      return last === undefined ? [] : [{ text: `${label}  ${amount(last.median)}`, kind, from: y(last.median) }];
+      if (last === undefined) return [];
+      const where = last.x === end ? '' : ` at ${last.x} ms`;
+      return [{ text: `${label}  ${amount(last.median)}${where}`, kind, from: y(last.median) }];
     })
     .sort((one, other) => one.from - other.from);
   let free = box.top;

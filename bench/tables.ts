@@ -51,6 +51,12 @@ const HEADS: Readonly<Record<string, string>> = {
     lagMaxMs: 'longest',
     heldKiBEach: 'held each, KiB',
   },
+  ...{
+    loopDelayP50Ms: 'event loop p50, ms',
+    loopDelayP99Ms: 'event loop p99, ms',
+    loopDelayMaxMs: 'longest, ms',
+    peakOverIdleMiB: 'over idle, MiB',
+  },
 };
 
 /** The columns that mean something to a reader, and that any row has. A rate's table has the delays in a place of their own. */

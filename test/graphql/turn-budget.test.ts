@@ -8,7 +8,10 @@ describe('the budget of a turn', () => {
     const budget = new TurnBudget();
     for (let taken = 0; taken < MIB; taken += 64 * KIB) expect(budget.take(64 * KIB)).toBeUndefined();
     let turns = 0;
-    const others = [budget.take(1), budget.take(1)].map((wait) => wait?.then(() => turns));
+    const others = [budget.take(1), budget.take(1)].map(async (wait) => {
+      await wait;
+      return turns;
+    });
     turns += 1;
     await setImmediate();
     expect(await Promise.all(others)).toEqual([1, 1]);
